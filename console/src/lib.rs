@@ -1,0 +1,1 @@
+//! Local backend and viewer for traces.

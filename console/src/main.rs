@@ -1,0 +1,2 @@
+//! The `galileo-console` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The `#[log]` attribute of `galileo-sdk`: parse, then plan, then expand.

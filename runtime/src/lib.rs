@@ -1,0 +1,1 @@
+//! Distributed tracing of LLM and agent services.
