@@ -1,0 +1,170 @@
+//! The thread's current context: what every span reads and writes.
+
+use super::rare::{Rare, Remote, RemoteKind};
+use crate::model::{SpanId, SpanType, TraceId, clock};
+use crate::pipeline::queue;
+use crate::pipeline::record::{Header, Kind, StartFlags};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// Ids and flags of the current span, copied whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Active {
+    pub(crate) trace: TraceId,
+    /// The current span; `NONE` directly under a trace.
+    pub(crate) span: SpanId,
+    /// The current span, or the nearest ancestor that may have children on the Galileo wire: what headers name.
+    pub(crate) anchor: SpanId,
+    pub(crate) flags: u8,
+}
+
+impl Default for Active {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// The span or trace came in by headers; no local span is open yet.
+const REMOTE: u8 = 1;
+/// The trace is not sampled: its spans keep their ids for headers and record nothing.
+const UNSAMPLED: u8 = 2;
+/// There are rare values beside these.
+const RARE: u8 = 4;
+/// The Galileo trace belongs to another process.
+const REMOTE_TRACE: u8 = 8;
+/// Only foreign headers came in; this process creates the Galileo trace.
+const FOREIGN_TRACE: u8 = 16;
+
+impl Active {
+    pub(crate) const EMPTY: Self = Self { trace: TraceId::NONE, span: SpanId::NONE, anchor: SpanId::NONE, flags: 0 };
+
+    pub(crate) fn remote(remote: &Remote) -> Self {
+        let (parent, flags) = match remote.kind {
+            RemoteKind::Galileo { parent } => (parent, REMOTE | REMOTE_TRACE),
+            RemoteKind::Foreign => (SpanId::NONE, REMOTE | FOREIGN_TRACE),
+        };
+        let unsampled = if remote.sampled { 0 } else { UNSAMPLED };
+        Self { trace: remote.trace, span: parent, anchor: parent, flags: flags | unsampled }
+    }
+
+    pub(crate) fn with_rare(mut self, rare: bool) -> Self {
+        self.flags = self.flags & !RARE | if rare { RARE } else { 0 };
+        self
+    }
+
+    #[inline]
+    pub(crate) fn has_rare(self) -> bool {
+        self.flags & RARE != 0
+    }
+
+    /// Whether spans below this context are recorded.
+    #[inline]
+    pub(crate) fn is_recorded(self) -> bool {
+        self.flags & UNSAMPLED == 0
+    }
+
+    pub(crate) fn unsampled(mut self) -> Self {
+        self.flags |= UNSAMPLED;
+        self
+    }
+
+    /// Whether a span opened here is the first of this process in its trace.
+    #[inline]
+    pub(crate) fn is_entry(self) -> bool {
+        self.trace.is_none() || self.flags & REMOTE != 0
+    }
+
+    /// The context inside a new span that is opened here, and the flags of its START.
+    #[inline]
+    pub(crate) fn child(self, span: SpanId, span_type: SpanType) -> (Self, StartFlags) {
+        let mut start = 0;
+        let mut trace = self.trace;
+        if trace.is_none() {
+            trace = TraceId::random();
+            start = StartFlags::ROOT | StartFlags::ENTRY;
+        } else if self.flags & REMOTE != 0 {
+            start = StartFlags::ENTRY;
+        }
+        if self.flags & REMOTE_TRACE != 0 {
+            start |= StartFlags::REMOTE_TRACE;
+        }
+        if self.flags & FOREIGN_TRACE != 0 {
+            start |= StartFlags::FOREIGN_TRACE;
+        }
+        let anchor = if span_type.may_have_children() { span } else { self.anchor };
+        (Self { trace, span, anchor, flags: self.flags & !REMOTE }, StartFlags(start))
+    }
+}
+
+/// The thread's context as one value.
+pub(crate) type Slot = (Active, Option<Arc<Rare>>);
+
+thread_local! {
+    // Two cells, so that the hot one needs no destructor and its access no registration.
+    static ACTIVE: Cell<Active> = const { Cell::new(Active::EMPTY) };
+    static RARE_VALUES: RefCell<Option<Arc<Rare>>> = const { RefCell::new(None) };
+}
+
+/// Ids and flags of the thread's current span.
+#[inline]
+pub(crate) fn get() -> Active {
+    ACTIVE.get()
+}
+
+/// Replaces ids and flags; the rare values stay. For entering and leaving a span on one thread.
+#[inline]
+pub(crate) fn set(active: Active) {
+    ACTIVE.set(active);
+}
+
+/// The thread's context, rare values included.
+pub(crate) fn current() -> Slot {
+    let active = get();
+    (active, if active.has_rare() { rare() } else { None })
+}
+
+/// The thread's rare values.
+#[cold]
+pub(crate) fn rare() -> Option<Arc<Rare>> {
+    RARE_VALUES.try_with(|r| r.try_borrow().ok().and_then(|r| r.clone())).ok().flatten()
+}
+
+/// Replaces the thread's context and returns the former one.
+#[inline]
+pub(crate) fn swap(new: Slot) -> Slot {
+    let old = ACTIVE.replace(new.0);
+    // Without rare values on either side the second cell holds `None` already.
+    let rare = if old.has_rare() || new.0.has_rare() { swap_rare(new.1) } else { None };
+    (old, rare)
+}
+
+fn swap_rare(new: Option<Arc<Rare>>) -> Option<Arc<Rare>> {
+    RARE_VALUES
+        .try_with(|cell| cell.try_borrow_mut().ok().map(|mut r| std::mem::replace(&mut *r, new)))
+        .ok()
+        .flatten()
+        .flatten()
+}
+
+/// Hands a record without parts to the pipeline.
+pub(crate) fn report(kind: Kind, trace: TraceId, span: SpanId) {
+    let header = Header {
+        kind,
+        detail: 0,
+        flags: StartFlags(0),
+        callsite: 0,
+        trace,
+        span,
+        parent: SpanId::NONE,
+        time: clock::now(),
+    };
+    queue::push(&header, &[]);
+}
+
+/// Says that headers were made which name `active`: the worker announces the span at once.
+pub(crate) fn report_propagated(active: Active) {
+    report(Kind::Propagated, active.trace, active.anchor);
+    if let Some(queue) = crate::pipeline::global::queue() {
+        queue.wake();
+    }
+}

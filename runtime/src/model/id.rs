@@ -1,0 +1,253 @@
+//! Trace and span ids: version 4 UUIDs made from a thread-local generator.
+//!
+//! The backend requires version 4; the operating system's generator costs 250 ns a UUID, fifteen times a whole span, so each thread seeds
+//! a small generator once and goes on from there. Ids are identifiers, not secrets.
+
+use std::cell::Cell;
+use std::fmt;
+
+/// Identifies one request across all services: a version 4 UUID, which is also its W3C trace id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId([u8; 16]);
+
+/// Identifies one span: a version 4 UUID whose last eight bytes are the span's W3C id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpanId([u8; 16]);
+
+macro_rules! uuid_newtype {
+    ($name:ident) => {
+        impl $name {
+            /// The absent id: sixteen zero bytes. Never sent.
+            pub const NONE: Self = Self([0; 16]);
+
+            /// A new random id.
+            #[inline]
+            pub fn random() -> Self {
+                Self(random_v4())
+            }
+
+            /// The id with these bytes, taken as they are.
+            #[inline]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The sixteen bytes in network order.
+            #[inline]
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0
+            }
+
+            /// Whether this is [`NONE`](Self::NONE).
+            #[inline]
+            pub fn is_none(self) -> bool {
+                self.0 == [0; 16]
+            }
+
+            /// Reads the text of a version 4 UUID.
+            ///
+            /// Upper case, braces, a `urn:uuid:` prefix and missing hyphens are accepted, because other SDKs pass such forms on;
+            /// anything else, and any other UUID version, is `None`.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse_v4(text).map(Self)
+            }
+
+            /// The 36 characters of the hyphenated lower-case form, without allocating.
+            pub fn to_text(self) -> [u8; 36] {
+                hyphenated(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let text = self.to_text();
+                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                Self::parse(text).ok_or(ParseIdError(()))
+            }
+        }
+    };
+}
+
+uuid_newtype!(TraceId);
+uuid_newtype!(SpanId);
+
+/// The text was not a version 4 UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseIdError(());
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a version 4 UUID")
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+impl TraceId {
+    /// The Galileo id of a trace that arrived with a W3C id only: the same bytes with the version and variant bits overwritten.
+    pub fn from_w3c(bytes: [u8; 16]) -> Self {
+        Self(stamp_v4(bytes))
+    }
+}
+
+impl SpanId {
+    /// The span's W3C id: the last eight bytes. Their first byte carries the variant bits, so they are never all zero.
+    #[inline]
+    pub fn w3c(self) -> [u8; 8] {
+        let b = self.0;
+        [b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]]
+    }
+}
+
+thread_local! {
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// One step of wyrand over the thread's state; the first call on a thread seeds it.
+#[inline]
+pub(crate) fn random_u64() -> u64 {
+    RANDOM
+        .try_with(|state| {
+            let mut s = state.get();
+            if s == 0 {
+                s = seed();
+            }
+            let s = s.wrapping_add(0xa076_1d64_78bd_642f);
+            state.set(if s == 0 { 1 } else { s });
+            let t = u128::from(s) * u128::from(s ^ 0xe703_7ed1_a0b4_28db);
+            ((t >> 64) ^ t) as u64
+        })
+        // The thread is ending and its storage is gone; ids still have to differ.
+        .unwrap_or_else(|_| seed())
+}
+
+#[cold]
+fn seed() -> u64 {
+    let mut bytes = [0u8; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        // No system randomness: the address of a local and the clock still separate threads and processes.
+        let local = 0u8;
+        let mixed = (std::ptr::from_ref(&local) as usize as u64) ^ super::clock::now().rotate_left(32);
+        bytes = mixed.to_le_bytes();
+    }
+    u64::from_le_bytes(bytes) | 1
+}
+
+#[inline]
+fn random_v4() -> [u8; 16] {
+    let (a, b) = (random_u64(), random_u64());
+    // Version 4 in the high bits of byte 6, variant 10 in those of byte 8.
+    let a = (a & !0xf000) | 0x4000;
+    let b = (b & !(0b11 << 62)) | (0b10 << 62);
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&a.to_be_bytes());
+    out[8..].copy_from_slice(&b.to_be_bytes());
+    out
+}
+
+fn stamp_v4(mut bytes: [u8; 16]) -> [u8; 16] {
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    bytes
+}
+
+fn parse_v4(text: &str) -> Option<[u8; 16]> {
+    let text = text.trim();
+    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    let text = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
+    let bytes = text.as_bytes();
+    let mut digits = [0u8; 32];
+    let mut n = 0;
+    for (i, &c) in bytes.iter().enumerate() {
+        if c == b'-' {
+            if bytes.len() != 36 || !matches!(i, 8 | 13 | 18 | 23) {
+                return None;
+            }
+            continue;
+        }
+        *digits.get_mut(n)? = (c as char).to_digit(16)? as u8;
+        n += 1;
+    }
+    if n != 32 || !matches!(bytes.len(), 32 | 36) {
+        return None;
+    }
+    let mut out = [0u8; 16];
+    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    (out[6] >> 4 == 4 && out[8] >> 6 == 0b10).then_some(out)
+}
+
+fn hyphenated(bytes: &[u8; 16]) -> [u8; 36] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut out = [b'-'; 36];
+    let mut at = 0;
+    for (i, &byte) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        out[at] = HEX[usize::from(byte >> 4)];
+        out[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_ids_are_version_4_and_differ() {
+        let ids: std::collections::HashSet<_> = (0..10_000).map(|_| SpanId::random()).collect();
+        assert_eq!(ids.len(), 10_000);
+        for id in ids {
+            assert_eq!(SpanId::parse(&id.to_string()), Some(id));
+        }
+    }
+
+    #[test]
+    fn forms_that_other_sdks_pass_on_are_normalised() {
+        let plain = "8e69c645-b678-45e1-9c61-dcbed822f9db";
+        let id = TraceId::parse(plain).map(|id| id.to_string());
+        assert_eq!(id.as_deref(), Some(plain));
+        for (form, why) in [
+            ("8E69C645-B678-45E1-9C61-DCBED822F9DB", "upper case"),
+            ("{8e69c645-b678-45e1-9c61-dcbed822f9db}", "braces"),
+            ("8e69c645b67845e19c61dcbed822f9db", "no hyphens"),
+            ("urn:uuid:8e69c645-b678-45e1-9c61-dcbed822f9db", "urn"),
+        ] {
+            assert_eq!(TraceId::parse(form).map(|id| id.to_string()).as_deref(), Some(plain), "{why}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_absent() {
+        for (text, why) in [
+            ("", "empty"),
+            ("nope", "words"),
+            ("01890a5d-ac96-774b-bcce-b302099a8057", "version 7"),
+            ("8e69c645-b678-45e1-1c61-dcbed822f9db", "wrong variant"),
+            ("8e69c645-b678-45e1-9c61-dcbed822f9d", "too short"),
+            ("8e69c645-b678-45e1-9c61-dcbed822f9dbb", "too long"),
+            ("8e69c645b-678-45e1-9c61-dcbed822f9db", "hyphen in the wrong place"),
+            ("8e69c645-b678-45e1-9c61-dcbed822f9dg", "not hexadecimal"),
+            ("00000000-0000-0000-0000-000000000000", "nil"),
+        ] {
+            assert_eq!(TraceId::parse(text), None, "{why}");
+        }
+    }
+}

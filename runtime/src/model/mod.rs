@@ -1,0 +1,16 @@
+//! Plain data that every other layer shares: ids, the clock, span types, outcomes and captured values.
+//!
+//! Invariant: nothing here does I/O, reads the environment or touches a global other than the thread's random state.
+
+mod callsite;
+pub(crate) mod clock;
+mod id;
+mod outcome;
+pub(crate) mod part;
+mod span_type;
+
+pub use callsite::Callsite;
+pub use id::{SpanId, TraceId};
+pub use outcome::Outcome;
+pub use part::{Field, Part, Parts, ValueKind};
+pub use span_type::SpanType;

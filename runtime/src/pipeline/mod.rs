@@ -1,0 +1,10 @@
+//! From a span on the caller's thread to an exporter: the bounded hand-off, the worker and what it needs.
+//!
+//! Invariant: nothing in here runs user code, and nothing a caller does in here waits for anything but its own thread's buffer.
+
+pub(crate) mod callsite;
+pub(crate) mod global;
+pub(crate) mod queue;
+pub(crate) mod record;
+#[cfg(test)]
+pub(crate) mod recorded;

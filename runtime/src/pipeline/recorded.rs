@@ -1,0 +1,45 @@
+//! For unit tests: runs a closure with a queue of its own installed and returns what was recorded, in words.
+
+use super::queue::Queue;
+use super::record::{Kind, Record};
+use super::{callsite, global};
+use crate::model::Field;
+use std::sync::{Arc, Mutex, PoisonError};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The records that `run` made, a line each: kind, name, parent's name, values.
+pub(crate) fn recorded(run: impl FnOnce()) -> Vec<String> {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let queue = Arc::new(Queue::new(global::next_generation(), 1 << 20, Box::new(|| ())));
+    assert!(global::install(&queue, true), "a pipeline is installed already");
+    run();
+    global::uninstall(&queue);
+    let mut names = std::collections::HashMap::new();
+    let mut lines = Vec::new();
+    queue.drain(&mut Vec::new(), |record| lines.push(describe(record, &mut names)));
+    lines
+}
+
+fn describe(record: &Record<'_>, names: &mut std::collections::HashMap<[u8; 16], String>) -> String {
+    let header = record.header;
+    let values: Vec<String> =
+        record.parts.clone().filter(|p| p.field != Field::Name).map(|p| format!("{}={}", p.key, p.text())).collect();
+    let name = record.parts.clone().find(|p| p.field == Field::Name).map(|p| p.text().to_owned());
+    let verb = match header.kind {
+        Kind::Start => {
+            let name = name.or_else(|| callsite::get(header.callsite).map(|c| c.name.to_owned())).unwrap_or_default();
+            names.insert(header.span.to_bytes(), name);
+            "start"
+        }
+        Kind::End => record.outcome().as_str(),
+        Kind::Note => "note",
+        Kind::Propagated => "propagated",
+        Kind::Hold => "hold",
+        Kind::Release => "release",
+    };
+    let of = |id: [u8; 16]| names.get(&id).cloned().unwrap_or_else(|| "-".to_owned());
+    let parent =
+        if header.kind == Kind::Start { format!(" under {}", of(header.parent.to_bytes())) } else { String::new() };
+    format!("{verb} {}{parent} {}", of(header.span.to_bytes()), values.join(" ")).trim_end().to_owned()
+}

@@ -1,0 +1,167 @@
+//! The two ends of every span.
+
+use crate::context::Rare;
+use crate::context::active::Active;
+use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock};
+use crate::pipeline::record::{Header, Kind, StartFlags};
+use crate::pipeline::{callsite, queue};
+use std::cell::Cell;
+
+thread_local! {
+    /// Where values are written before they are handed over; taken out while user code runs, so that a `Serialize` which opens a span
+    /// finds a scratch of its own.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A scratch that grew past this for one large value is given back to the allocator.
+const SCRATCH_KEPT: usize = 256 * 1024;
+
+/// A span that was opened: its own context, and what closing it needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    pub(crate) active: Active,
+    /// Its START was taken by the pipeline.
+    pub(crate) recorded: bool,
+}
+
+/// Opens a span under `parent` and returns its context. `write` adds the captured input; it is not called for an unsampled trace.
+#[inline]
+pub(crate) fn open(
+    site: &'static Callsite,
+    parent: Active,
+    rare: Option<&Rare>,
+    write: impl FnOnce(&mut Parts<'_>),
+) -> Opened {
+    if !parent.is_recorded() {
+        return Opened { active: parent, recorded: false };
+    }
+    let number = callsite::number(site);
+    let span = SpanId::random();
+    let (active, flags) = parent.child(span, site.span_type);
+    let entry = flags.has(StartFlags::ENTRY);
+    with_parts(
+        |parts| {
+            write(parts);
+            if let Some(rare) = rare {
+                write_rare(rare, entry, parts);
+            }
+        },
+        |parts| {
+            let header = Header {
+                kind: Kind::Start,
+                detail: site.span_type as u8,
+                flags,
+                callsite: number,
+                trace: active.trace,
+                span,
+                parent: parent.span,
+                time: clock::now(),
+            };
+            Opened { active, recorded: queue::push(&header, parts) }
+        },
+    )
+}
+
+impl Opened {
+    /// Ends the span. `write` adds the captured output.
+    #[inline]
+    pub(crate) fn close(self, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
+        if self.recorded {
+            let time = clock::now();
+            push_with_parts(Kind::End, outcome as u8, self.active, time, write);
+        }
+    }
+
+    /// Adds to the span while it is open.
+    #[inline]
+    pub(crate) fn note(self, write: impl FnOnce(&mut Parts<'_>)) {
+        if self.recorded {
+            note(self.active, write);
+        }
+    }
+}
+
+/// Adds to the span of `active`.
+pub(crate) fn note(active: Active, write: impl FnOnce(&mut Parts<'_>)) {
+    push_with_parts(Kind::Note, 0, active, clock::now(), write);
+}
+
+#[inline]
+fn push_with_parts(kind: Kind, detail: u8, active: Active, time: u64, write: impl FnOnce(&mut Parts<'_>)) {
+    with_parts(write, |parts| {
+        let header = Header {
+            kind,
+            detail,
+            flags: StartFlags::default(),
+            callsite: 0,
+            trace: active.trace,
+            span: active.span,
+            parent: SpanId::NONE,
+            time,
+        };
+        queue::push(&header, parts);
+    });
+}
+
+/// Runs `write` over the thread's scratch and hands the bytes to `done`.
+#[inline]
+fn with_parts<R>(write: impl FnOnce(&mut Parts<'_>), done: impl FnOnce(&[u8]) -> R) -> R {
+    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    scratch.clear();
+    write(&mut Parts::new(&mut scratch));
+    let result = done(&scratch);
+    if scratch.capacity() <= SCRATCH_KEPT {
+        // A nested use may have left a scratch of its own; one of the two is enough.
+        let _ = SCRATCH.try_with(|cell| cell.set(scratch));
+    }
+    result
+}
+
+#[cold]
+fn write_rare(rare: &Rare, entry: bool, parts: &mut Parts<'_>) {
+    for tag in &rare.tags {
+        parts.text(Field::Tag, "", tag);
+    }
+    for (key, value) in &rare.metadata {
+        parts.text(Field::Metadata, key, value);
+    }
+    if !entry {
+        return;
+    }
+    if let Some(session) = &rare.session_id {
+        parts.text(Field::SessionId, "", session);
+    }
+    for (key, value) in &rare.dataset {
+        parts.text(Field::Dataset, key, value);
+    }
+    if let Some(w3c) = rare.remote.as_ref().and_then(|r| r.w3c.as_ref()) {
+        parts.text(Field::Origin, "w3c.parent_id", &hex(&w3c.parent_id));
+        parts.text(Field::Origin, "w3c.trace_id", &hex(&w3c.trace_id));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The span type that a builder or an attribute gave, for a span whose name is not static.
+pub(crate) fn dynamic_callsite(span_type: SpanType) -> &'static Callsite {
+    macro_rules! site {
+        ($kind:ident) => {{
+            static SITE: Callsite = Callsite::new(SpanType::$kind.as_str(), SpanType::$kind, "", "", 0);
+            &SITE
+        }};
+    }
+    match span_type {
+        SpanType::Workflow => site!(Workflow),
+        SpanType::Agent => site!(Agent),
+        SpanType::Llm => site!(Llm),
+        SpanType::Retriever => site!(Retriever),
+        SpanType::Tool => site!(Tool),
+        SpanType::Control => site!(Control),
+    }
+}
