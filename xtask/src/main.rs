@@ -1,2 +1,42 @@
-//! The chores that CI and people call.
-fn main() {}
+//! The chores that CI and people call: `cargo xtask LANE`, each lane in a file of its own.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check;
+mod ci;
+mod interop;
+mod run;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores that CI and people call")]
+struct Cli {
+    #[command(subcommand)]
+    lane: Lane,
+}
+
+#[derive(Subcommand)]
+enum Lane {
+    /// Format, clippy and docs, with warnings as errors
+    Check,
+    /// What CI runs after the README's test command: check, the quickstart, the cross-language lane
+    Ci(ci::Options),
+    /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
+    Interop(interop::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().lane {
+        Lane::Check => check::run(),
+        Lane::Ci(options) => ci::run(&options),
+        Lane::Interop(options) => interop::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `cargo xtask ci`: what CI runs after the README's test command.
+
+use crate::run::{Outcome, cargo, execute};
+use crate::{check, interop};
+
+/// Which lanes need something that is not in the repository.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    interop: interop::Options,
+}
+
+/// Check, the quickstart, the cross-language lane, in this order: the cheapest answer first.
+pub(crate) fn run(options: &Options) -> Outcome {
+    check::run()?;
+    execute(cargo().args(["run", "--", "--once"]))?;
+    interop::run(&options.interop)
+}
