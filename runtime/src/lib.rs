@@ -2,11 +2,17 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
+pub mod config;
 pub mod context;
+mod diag;
+mod error;
 pub mod model;
 mod pipeline;
 pub mod span;
+mod suppress;
 
+pub use config::Mode;
 pub use context::{Context, InContext, InCurrentContext};
+pub use error::InitError;
 pub use model::{SpanId, SpanType, TraceId};
 pub use span::{InSpan, Span, current_span};
