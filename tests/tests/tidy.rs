@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -253,6 +253,43 @@ fn doc_links_have_a_form_that_rustdoc_follows() {
         }
     }
     assert_none(&broken, "`[name]: (path)` becomes a dead address without a warning; write `[name]: path`");
+}
+
+#[test]
+fn environment_is_read_through_the_table() {
+    let table =
+        fs::read_to_string(root().join("runtime/src/config/env.rs")).expect("the table of environment variables");
+    let mut broken = Vec::new();
+    for file in rust_files("runtime/src/") {
+        for (number, line) in file.statements() {
+            if !file.path.starts_with("runtime/src/config/")
+                && ["env::var", "env::vars", "env::set_var"].iter().any(|call| line.contains(call))
+            {
+                broken.push(format!("{}:{number}: reads the environment outside of `config`", file.path));
+            }
+            for name in galileo_names(line) {
+                if !table.contains(&format!("\"{name}\"")) {
+                    broken.push(format!("{}:{number}: `{name}` is not in runtime/src/config/env.rs", file.path));
+                }
+            }
+        }
+    }
+    assert_none(&broken, "every environment variable has a row in runtime/src/config/env.rs");
+}
+
+/// The names in quotes that look like variables of ours.
+fn galileo_names(line: &str) -> BTreeSet<String> {
+    let is_name = |text: &str| {
+        text.len() > 8
+            && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            && !text.ends_with('_')
+    };
+    line.split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.starts_with("GALILEO_") && is_name(text))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
