@@ -8,6 +8,7 @@ mod diag;
 mod error;
 pub mod model;
 mod pipeline;
+pub mod propagation;
 pub mod span;
 mod suppress;
 
