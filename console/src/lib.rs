@@ -1,1 +1,72 @@
-//! Local backend and viewer for traces.
+//! Local backend and viewer for traces: stores what Galileo, OpenTelemetry and LangSmith senders deliver and shows each request as
+//! one tree.
+//!
+//! [`serve`] is the whole console on a listener of the caller's choice; the `galileo-console` command is a thin wrapper around it.
+
+pub mod config;
+pub mod model;
+pub mod store;
+pub mod time;
+mod ui;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+pub use config::Config;
+pub use store::{Store, StoreError};
+
+/// What every request handler sees.
+#[derive(Clone)]
+pub struct AppState {
+    /// The traces.
+    pub store: Store,
+    /// The settings.
+    pub config: Arc<Config>,
+}
+
+impl AppState {
+    /// Opens the database that the settings name.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(config: Config) -> Result<AppState, StoreError> {
+        Ok(AppState { store: Store::open(config.database.as_deref())?, config: Arc::new(config) })
+    }
+}
+
+/// The console as an axum router.
+pub fn app(state: AppState) -> Router {
+    Router::new().merge(ui::routes()).with_state(state)
+}
+
+/// Why a console could not start or had to stop.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The database.
+    Store(StoreError),
+    /// The network.
+    Io(std::io::Error),
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Store(error) => error.fmt(f),
+            ServeError::Io(error) => write!(f, "cannot serve: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves the console until `shutdown` resolves; requests that are being answered are finished first.
+///
+/// # Errors
+/// When the database cannot be opened, or the listener fails.
+pub async fn serve(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    let state = tokio::task::spawn_blocking(move || AppState::open(config)).await.unwrap_or(Err(StoreError::Stopped)).map_err(ServeError::Store)?;
+    axum::serve(listener, app(state)).with_graceful_shutdown(shutdown).await.map_err(ServeError::Io)
+}

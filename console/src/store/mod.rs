@@ -1,0 +1,265 @@
+//! Traces in SQLite: one thread writes, a few connections read.
+//!
+//! Whatever protocol a span came by, it arrives here as a *part* (`writer::Part`). Parts of one span are merged by `merge`,
+//! which does not care about their order; everything else here is derived from the merged records.
+
+mod catalog;
+mod list;
+mod merge;
+mod row;
+mod schema;
+mod trace_row;
+mod tree;
+mod view;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub(crate) use catalog::{NewSession, Target};
+pub(crate) use merge::{Level, Rank, Record};
+pub(crate) use row::SpanKey;
+pub(crate) use writer::{Part, Place, SpanPart, SpanUpdate, TracePart, Writer};
+
+use crate::model::{Change, Depth, Id, LogStream, Page, Project, SpanView, TraceQuery, TraceSummary, TraceView};
+
+/// Connections that read at the same time; the disk and two cores do not profit from more.
+const READERS: usize = 4;
+
+/// Changes that a slow listener may lag behind before it is told to look again at everything.
+const CHANGES: usize = 4096;
+
+/// Why the store could not do what it was asked for.
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// SQLite refused.
+    Sqlite(Arc<rusqlite::Error>),
+    /// The file or its folder cannot be made.
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// A newer console wrote the database.
+    Newer {
+        /// Its version.
+        found: usize,
+        /// The newest version known here.
+        known: usize,
+    },
+    /// The store is shutting down.
+    Stopped,
+}
+
+impl StoreError {
+    fn folder(path: &Path, source: std::io::Error) -> StoreError {
+        StoreError::Folder { path: path.into(), source: Arc::new(source) }
+    }
+
+    /// Whether trying again later can help: a full disk, or a file locked by somebody else.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
+        match self {
+            StoreError::Sqlite(error) => matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure | CannotOpen)),
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Sqlite(error) => write!(f, "database: {error}"),
+            StoreError::Folder { path, source } => write!(f, "cannot use `{}`: {source}", path.display()),
+            StoreError::Newer { found, known } => write!(f, "the database has version {found}, this console knows up to {known}\nuse a newer galileo-console or another `--db`"),
+            StoreError::Stopped => f.write_str("the console is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite(Arc::new(error))
+    }
+}
+
+/// The traces. Cheap to clone; the file is closed when the last clone is gone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    jobs: mpsc::UnboundedSender<Box<dyn writer::Job>>,
+    changes: broadcast::Sender<Change>,
+    readers: Readers,
+}
+
+/// A file has readers of its own; a database in memory has one connection, which reads between two commits.
+enum Readers {
+    Pool { connections: Vec<Mutex<Connection>>, next: AtomicUsize },
+    Shared(Arc<WriterCell>),
+}
+
+pub(crate) struct WriterCell(Mutex<Writer>);
+
+impl WriterCell {
+    fn lock(&self) -> MutexGuard<'_, Writer> {
+        // A panic while writing left a transaction open at worst; the next one rolls it back.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Opens the database at `path`, or one in memory.
+    ///
+    /// # Errors
+    /// When the file cannot be made or read, or a newer console wrote it.
+    pub fn open(path: Option<&Path>) -> Result<Store, StoreError> {
+        let connection = schema::open_writer(path)?;
+        let writer = Arc::new(WriterCell(Mutex::new(Writer::new(connection)?)));
+        let readers = match path {
+            Some(path) => Readers::Pool { connections: (0..READERS).map(|_| schema::open_reader(path).map(Mutex::new)).collect::<Result<_, _>>()?, next: AtomicUsize::new(0) },
+            None => Readers::Shared(Arc::clone(&writer)),
+        };
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let (changes, _) = broadcast::channel(CHANGES);
+        let sender = changes.clone();
+        std::thread::Builder::new().name("console-writer".into()).spawn(move || writer::run(&writer, queue, &sender)).map_err(|source| StoreError::folder(Path::new("thread"), source))?;
+        Ok(Store { inner: Arc::new(Inner { jobs, changes, readers }) })
+    }
+
+    /// Every trace that changes from now on, after its change is committed. A receiver that lags should read the list again.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Runs `work` on the writing thread and answers after the commit. It may run twice (see `writer::Job`).
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnMut(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = writer::FnJob { run: work, value: None, reply };
+        self.inner.jobs.send(Box::new(job)).map_err(|_| StoreError::Stopped)?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Runs `work` on a connection for reading, on a thread where it may block.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || inner.readers.with(work)).await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// One page of traces, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn traces(&self, query: TraceQuery) -> Result<Page<TraceSummary>, StoreError> {
+        self.read(move |connection| list::traces(connection, &query)).await
+    }
+
+    /// A trace as a tree; `None` when nothing of it has arrived.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn trace(&self, id: Id, depth: Depth) -> Result<Option<TraceView>, StoreError> {
+        self.read(move |connection| view::trace(connection, id, depth)).await
+    }
+
+    /// The row of the list for one trace.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn summary(&self, id: Id) -> Result<Option<TraceSummary>, StoreError> {
+        self.read(move |connection| list::summary(connection, id)).await
+    }
+
+    /// One span with everything; `trace` picks among traces that hold a span of that id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn span(&self, id: Id, trace: Option<Id>) -> Result<Option<SpanView>, StoreError> {
+        self.read(move |connection| view::span(connection, id, trace)).await
+    }
+
+    /// All projects by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        self.read(catalog::projects).await
+    }
+
+    /// The log streams and experiments of a project by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn log_streams(&self, project_id: Id) -> Result<Vec<LogStream>, StoreError> {
+        self.read(move |connection| catalog::log_streams(connection, project_id)).await
+    }
+
+    /// The names of all services that sent spans.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn services(&self) -> Result<Vec<String>, StoreError> {
+        self.read(list::services).await
+    }
+}
+
+impl Readers {
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self {
+            Readers::Shared(writer) => work(&writer.lock().connection),
+            Readers::Pool { connections, next } => {
+                let first = next.fetch_add(1, Ordering::Relaxed) % connections.len();
+                let order = (0..connections.len()).map(|offset| (first + offset) % connections.len());
+                // An idle one if there is any, else wait for the one whose turn it is.
+                let mut work = Some(work);
+                for index in order {
+                    if let (Ok(connection), Some(work)) = (connections[index].try_lock(), work.take()) {
+                        return in_snapshot(&connection, work);
+                    }
+                }
+                match work {
+                    Some(work) => in_snapshot(&connections[first].lock().unwrap_or_else(PoisonError::into_inner), work),
+                    None => Err(StoreError::Stopped),
+                }
+            }
+        }
+    }
+}
+
+/// All statements of one question see the same state of the database.
+fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let result = work(connection);
+    drop(snapshot);
+    result
+}
+
+/// Reads an id column.
+pub(crate) fn id_at(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Id> {
+    row.get::<_, [u8; 16]>(index).map(Id)
+}
+
+/// Reads an id column that may be null.
+pub(crate) fn optional_id_at(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Option<Id>> {
+    row.get::<_, Option<[u8; 16]>>(index).map(|id| id.map(Id))
+}

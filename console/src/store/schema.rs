@@ -1,0 +1,132 @@
+//! The database file: how it is opened, and its tables.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+
+/// Each step brings a database from the version of its index to the next one. Steps are only ever added.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE projects (
+        no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL
+    );
+    CREATE TABLE streams (
+        no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, project_no INTEGER NOT NULL, name TEXT NOT NULL,
+        experiment INTEGER NOT NULL, created_ns INTEGER NOT NULL, UNIQUE (project_no, name)
+    );
+    CREATE TABLE sessions (
+        no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, project_no INTEGER NOT NULL, stream_no INTEGER NOT NULL,
+        name TEXT NOT NULL, external_id TEXT, previous_id BLOB, metadata TEXT NOT NULL, created_ns INTEGER NOT NULL
+    );
+    CREATE INDEX sessions_external ON sessions (external_id) WHERE external_id IS NOT NULL;
+
+    -- Wide text stands last, so that reading the columns before it does not touch its overflow pages.
+    CREATE TABLE traces (
+        no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,
+        project_no INTEGER NOT NULL, stream_no INTEGER NOT NULL, session_id BLOB,
+        name TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER,
+        has_record INTEGER NOT NULL, complete INTEGER NOT NULL, status_code INTEGER,
+        span_count INTEGER NOT NULL, open_count INTEGER NOT NULL, error_count INTEGER NOT NULL,
+        tokens_input INTEGER NOT NULL, tokens_output INTEGER NOT NULL, tokens_total INTEGER NOT NULL,
+        root_name TEXT NOT NULL, root_rank INTEGER NOT NULL, root_start INTEGER NOT NULL, root_key INTEGER NOT NULL,
+        version INTEGER NOT NULL, services TEXT NOT NULL, ranks TEXT NOT NULL, doc TEXT NOT NULL
+    );
+    CREATE INDEX traces_start ON traces (start_ns, id);
+    CREATE INDEX traces_session ON traces (session_id, start_ns) WHERE session_id IS NOT NULL;
+    -- Where else spans of a trace were sent; its home is in its own row.
+    CREATE TABLE places (
+        trace_no INTEGER NOT NULL, project_no INTEGER NOT NULL, stream_no INTEGER NOT NULL,
+        PRIMARY KEY (trace_no, project_no, stream_no)
+    ) WITHOUT ROWID;
+
+    -- key: the last 8 bytes of the id without the variant bits. high: the first 8 bytes, 0 when only a W3C id is known.
+    CREATE TABLE spans (
+        no INTEGER PRIMARY KEY, trace_no INTEGER NOT NULL, key INTEGER NOT NULL, high INTEGER NOT NULL,
+        parent_key INTEGER, parent_high INTEGER, wire_key INTEGER, wire_high INTEGER, project_no INTEGER NOT NULL, stream_no INTEGER NOT NULL,
+        type TEXT NOT NULL, name TEXT NOT NULL, service TEXT, start_ns INTEGER NOT NULL, duration_ns INTEGER,
+        ended INTEGER NOT NULL, status_code INTEGER, outcome INTEGER NOT NULL, sources INTEGER NOT NULL,
+        tokens_input INTEGER NOT NULL, tokens_output INTEGER NOT NULL, tokens_total INTEGER NOT NULL,
+        model TEXT, error TEXT, flags INTEGER NOT NULL, ranks TEXT NOT NULL, doc TEXT NOT NULL
+    );
+    CREATE UNIQUE INDEX spans_trace ON spans (trace_no, key, high);
+    CREATE INDEX spans_key ON spans (key);
+    -- Updates that came before their span.
+    CREATE TABLE pending (
+        key INTEGER NOT NULL, high INTEGER NOT NULL, ended INTEGER NOT NULL, ranks TEXT NOT NULL, doc TEXT NOT NULL,
+        PRIMARY KEY (key, high)
+    ) WITHOUT ROWID;
+"];
+
+/// Opens the database for the writer, and creates or migrates it.
+pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError> {
+    let mut connection = match path {
+        None => Connection::open_in_memory()?,
+        Some(path) => {
+            prepare_file(path)?;
+            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            // Committed pages are in the operating system's hands when the answer goes out: a killed console loses nothing. A
+            // machine that loses power may lose the last moments but keeps a sound file.
+            connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;")?;
+            connection
+        }
+    };
+    configure(&connection)?;
+    connection.execute_batch("PRAGMA wal_autocheckpoint = 4000;")?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens the same file for reading.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure(&connection)?;
+    connection.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? as usize;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::Newer { found: version, known: MIGRATIONS.len() });
+    }
+    let transaction = connection.transaction()?;
+    for step in &MIGRATIONS[version..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// What is traced is often private: the folder is for its owner alone, and so is the file, from its first byte.
+fn prepare_file(path: &Path) -> Result<(), StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|source| StoreError::folder(folder, source))?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|source| StoreError::folder(path, source))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // SQLite gives its side files (-wal, -shm) the mode of the database.
+        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(|source| StoreError::folder(path, source))?;
+    }
+    drop(file);
+    Ok(())
+}
