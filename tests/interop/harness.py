@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)|127\.0\.0\.1:(\d+)")
+ADDRESS = r"http://127\.0\.0\.1:(\d+)"
 STARTUP_SECONDS = 60
 PROJECT = "interop"
 
@@ -47,10 +47,13 @@ def environment(api_url, **extra):
 
 
 class Server:
-    """A program that prints its address when it is ready and ends when its standard input closes or it is terminated."""
+    """A program that prints its address when it is ready. It ends when its standard input closes, or with `by_signal` on SIGTERM.
 
-    def __init__(self, name, command, env=None):
-        self.name, self.lines, self.address = name, [], None
+    `ready` is what the address looks like in its output; its group is the port.
+    """
+
+    def __init__(self, name, command, env=None, by_signal=False, ready=ADDRESS):
+        self.name, self.lines, self.address, self._by_signal, self._pattern = name, [], None, by_signal, re.compile(ready)
         self._ready = queue.Queue()
         self._process = subprocess.Popen(
             [str(part) for part in command], env=env, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -69,18 +72,18 @@ class Server:
     def _read(self):
         for line in self._process.stdout:
             self.lines.append(line)
-            if self.address is None and (found := ADDRESS.search(line)):
-                self._ready.put(found[1] or found[2])
+            if self.address is None and (found := self._pattern.search(line)):
+                self._ready.put(found[1])
         self._ready.put(None)
 
     def output(self):
         return "".join(self.lines[-60:])
 
     def stop(self):
-        """Ends the program as its user would, waits until it has delivered what it holds, and returns its exit status."""
+        """Ends the program as its user would, and waits until it has delivered what it holds. Returns its exit status."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        if self.name == "console":
+        if self._by_signal:
             self._process.terminate()
         try:
             status = self._process.wait(timeout=30)

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from harness import Server, check, environment, forest, forwarder, read_back, run_program, same_trees
+from harness import check, environment, forest, forwarder, read_back, run_program, same_trees
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -134,7 +134,7 @@ def row(name, assertion, mode, ingest):
     """A program in one mode, with the ingest service or through the API."""
 
     def go(context):
-        with Server("console", [context.console, "serve", "--listen", "127.0.0.1:0", "--db", ":memory:"]) as console:
+        with context.console() as console:
             with forwarder(console.address) as (address, recording):
                 extra = {} if ingest else {"GALILEO_INGEST_BETA_DISABLED": "1"}
                 run_program([sys.executable, PROGRAMS / f"{name}.py"], environment(address, GALILEO_MODE=mode, **extra))

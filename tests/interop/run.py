@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rows_alone
-from harness import Failed
+import rows_services
+import rows_stub
+from harness import ROOT, Failed, Server
 
+EXAMPLES = ROOT / "examples/python"
 # Each row is (name, function of the context, whether it needs the shared folder).
-ROWS = [*rows_alone.ROWS]
+ROWS = [*rows_alone.ROWS, *rows_services.ROWS, *rows_stub.ROWS]
 # Starting Python is most of a row's time; two at once is what a small machine carries.
 AT_ONCE = 2
 
@@ -24,9 +27,17 @@ class Context:
     bin_dir: Path
     shared: Path | None
 
-    @property
     def console(self):
-        return self.bin_dir / "galileo-console"
+        """A console of the row's own, with an empty database."""
+        return Server("console", [self.bin_dir / "galileo-console", "serve", "--listen", "127.0.0.1:0", "--db", ":memory:"], by_signal=True)
+
+    def rust_service(self, role, env, *arguments):
+        """`quickstart retrieval` or `quickstart orchestrator` in a process of its own."""
+        return Server(role, [self.bin_dir / "quickstart", role, "--until-stdin-closes", *arguments], env)
+
+    def python_service(self, role, env):
+        """The same service in Python."""
+        return Server(role, [sys.executable, EXAMPLES / f"{role}.py"], env, by_signal=True)
 
 
 def one(row, context):
