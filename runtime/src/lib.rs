@@ -13,7 +13,7 @@ pub mod span;
 mod suppress;
 
 pub use config::Mode;
-pub use context::{Context, InContext, InCurrentContext};
+pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try_get_tracing_headers};
 pub use error::InitError;
 pub use model::{SpanId, SpanType, TraceId};
 pub use span::{InSpan, Span, current_span};

@@ -231,6 +231,11 @@ impl Settings {
     }
 }
 
+/// All variables of this process that are UTF-8, for a context that a parent process handed over in them.
+pub(crate) fn process_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// The variables of ours in the nearest `.env` file, from the working folder upwards.
 pub(crate) fn read_dotenv() -> Result<HashMap<String, String>, InitError> {
     match std::env::current_dir() {

@@ -74,6 +74,11 @@ impl Active {
         self.trace.is_none() || self.flags & REMOTE != 0
     }
 
+    /// Whether a recorded span of this process is open, which headers may name.
+    pub(crate) fn is_local(self) -> bool {
+        !self.is_entry() && self.is_recorded()
+    }
+
     /// The context inside a new span that is opened here, and the flags of its START.
     #[inline]
     pub(crate) fn child(self, span: SpanId, span_type: SpanType) -> (Self, StartFlags) {

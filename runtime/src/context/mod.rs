@@ -7,10 +7,14 @@
 //! entering a span does not touch.
 
 pub(crate) mod active;
+mod headers;
 mod rare;
 mod task;
+#[cfg(test)]
+mod tests;
 
-pub use rare::{Rare, Remote, RemoteKind, W3c};
+pub use headers::{NoHeaders, get_tracing_headers, try_get_tracing_headers};
+pub use rare::{Rare, Remote, RemoteKind};
 pub use task::{InContext, InCurrentContext, WithContext};
 
 use crate::model::{SpanId, TraceId};

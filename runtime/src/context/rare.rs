@@ -1,6 +1,7 @@
 //! What few contexts carry: received headers, a session, inherited values.
 
 use crate::model::{SpanId, TraceId};
+use crate::propagation::{Baggage, LangSmithContext, RemoteContext, W3cContext};
 
 /// The rare values of a context, shared by all spans of a trace.
 #[derive(Clone, Debug, Default)]
@@ -8,6 +9,8 @@ use crate::model::{SpanId, TraceId};
 pub struct Rare {
     /// Where the trace came from, when it began in another process.
     pub remote: Option<Remote>,
+    /// The application's own members of W3C baggage, received or added here, which go on with every request.
+    pub baggage: Baggage,
     /// The session that traces begun in this context belong to.
     pub session_id: Option<String>,
     /// Tags that every span below inherits.
@@ -28,11 +31,9 @@ pub struct Remote {
     /// Whether the caller records the trace.
     pub sampled: bool,
     /// What arrived as W3C trace context, to be kept for output.
-    pub w3c: Option<W3c>,
-    /// The raw W3C baggage members, passed on untouched.
-    pub baggage: Option<String>,
-    /// The LangSmith dotted order that arrived.
-    pub langsmith: Option<String>,
+    pub w3c: Option<W3cContext>,
+    /// What arrived as LangSmith's headers.
+    pub langsmith: Option<LangSmithContext>,
 }
 
 /// Whose trace a remote parent belongs to.
@@ -47,15 +48,38 @@ pub enum RemoteKind {
     Foreign,
 }
 
-/// A received W3C trace context.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct W3c {
-    /// The received trace id, kept as it is for output.
-    pub trace_id: [u8; 16],
-    /// The caller's span.
-    pub parent_id: [u8; 8],
-    /// The received flags.
-    pub flags: u8,
-    /// The raw members, passed on within the standard's limits.
-    pub tracestate: String,
+impl Remote {
+    /// The parent that headers named; `None` when they named no trace.
+    pub fn from_headers(headers: &RemoteContext) -> Option<Self> {
+        let kind = match &headers.galileo {
+            Some(galileo) => RemoteKind::Galileo { parent: galileo.parent_id.unwrap_or(SpanId::NONE) },
+            None => RemoteKind::Foreign,
+        };
+        Some(Self {
+            trace: headers.trace_id()?,
+            kind,
+            sampled: headers.is_sampled(),
+            w3c: headers.w3c.clone(),
+            langsmith: headers.langsmith.clone(),
+        })
+    }
+
+    /// The trace in W3C form: the received one, else the same bytes as the Galileo trace, else those of the LangSmith trace.
+    pub fn w3c_trace_id(&self) -> [u8; 16] {
+        match (&self.w3c, self.kind, &self.langsmith) {
+            (Some(w3c), _, _) => w3c.traceparent.trace_id,
+            (None, RemoteKind::Foreign, Some(langsmith)) => langsmith.dotted_order.trace_id(),
+            (None, _, _) => self.trace.to_bytes(),
+        }
+    }
+
+    /// The parent in W3C form; `None` when the caller named no span.
+    pub fn w3c_parent_id(&self) -> Option<[u8; 8]> {
+        match (&self.w3c, self.kind, &self.langsmith) {
+            (Some(w3c), _, _) => Some(w3c.traceparent.parent_id),
+            (None, RemoteKind::Galileo { parent }, _) => (!parent.is_none()).then(|| parent.w3c()),
+            (None, RemoteKind::Foreign, Some(langsmith)) => langsmith.dotted_order.run_id().last_chunk().copied(),
+            (None, RemoteKind::Foreign, None) => None,
+        }
+    }
 }

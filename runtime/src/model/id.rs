@@ -101,6 +101,11 @@ impl TraceId {
     pub fn from_w3c(bytes: [u8; 16]) -> Self {
         Self(stamp_v4(bytes))
     }
+
+    /// What W3C headers name as the parent when no span is open: the last eight bytes of the trace.
+    pub fn w3c_parent(self) -> [u8; 8] {
+        SpanId(self.0).w3c()
+    }
 }
 
 impl SpanId {

@@ -144,14 +144,6 @@ impl EnvCarrier {
         Self::default()
     }
 
-    /// The variables of this process. Those that are not UTF-8 are left out.
-    #[must_use]
-    pub fn from_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
     /// The variables by name, for `Command::envs`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(key, value)| (key.as_str(), value.as_str()))

@@ -26,6 +26,7 @@ mod carrier;
 mod composite;
 mod counter;
 pub mod galileo;
+mod installed;
 pub mod langsmith;
 mod percent;
 pub mod trace_context;
@@ -38,6 +39,7 @@ pub use carrier::{Carrier, CarrierMut, EnvCarrier};
 pub use composite::{Propagators, UnknownPropagator};
 pub use counter::{Header, Reason, RejectedHeaders, Rejection, rejected_headers};
 pub use galileo::{GalileoContext, GalileoPropagator};
+pub use installed::{install, installed};
 pub use langsmith::{DottedOrder, LangSmithContext, LangSmithPropagator};
 pub use trace_context::{TraceContextPropagator, TraceFlags, TraceState, Traceparent, W3cContext};
 

@@ -1,7 +1,7 @@
 //! The two ends of every span.
 
-use crate::context::Rare;
 use crate::context::active::Active;
+use crate::context::{Rare, Remote, RemoteKind};
 use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
@@ -134,9 +134,29 @@ fn write_rare(rare: &Rare, entry: bool, parts: &mut Parts<'_>) {
     for (key, value) in &rare.dataset {
         parts.text(Field::Dataset, key, value);
     }
-    if let Some(w3c) = rare.remote.as_ref().and_then(|r| r.w3c.as_ref()) {
-        parts.text(Field::Origin, "w3c.parent_id", &hex(&w3c.parent_id));
-        parts.text(Field::Origin, "w3c.trace_id", &hex(&w3c.trace_id));
+    if let Some(remote) = &rare.remote {
+        write_origin(remote, parts);
+    }
+}
+
+/// Where the trace comes from, as far as the ids of the span do not say it: a W3C trace or parent that differs from the Galileo one.
+fn write_origin(remote: &Remote, parts: &mut Parts<'_>) {
+    let trace = remote.w3c_trace_id();
+    if trace != remote.trace.to_bytes() {
+        parts.text(Field::Origin, "w3c.trace_id", &hex(&trace));
+    }
+    let known = match remote.kind {
+        RemoteKind::Galileo { parent: SpanId::NONE } => Some(remote.trace.w3c_parent()),
+        RemoteKind::Galileo { parent } => Some(parent.w3c()),
+        RemoteKind::Foreign => None,
+    };
+    if let Some(parent) = remote.w3c_parent_id()
+        && known != Some(parent)
+    {
+        parts.text(Field::Origin, "w3c.parent_id", &hex(&parent));
+    }
+    if let Some(langsmith) = &remote.langsmith {
+        parts.text(Field::Origin, "langsmith.dotted_order", langsmith.dotted_order.as_str());
     }
 }
 

@@ -131,12 +131,7 @@ fn every_carrier_carries() {
         baggage: Baggage::parse(b"tenant=acme").unwrap(),
     };
     let propagators: Propagators = "galileo,tracecontext,baggage,langsmith".parse().unwrap();
-    fn check(
-        propagators: &Propagators,
-        outgoing: &OutgoingContext,
-        carrier: &mut impl CarrierMut,
-        name: &str,
-    ) {
+    fn check(propagators: &Propagators, outgoing: &OutgoingContext, carrier: &mut impl CarrierMut, name: &str) {
         // Twice, because a second injection replaces the first instead of doubling it.
         propagators.inject(outgoing, carrier);
         propagators.inject(outgoing, carrier);
