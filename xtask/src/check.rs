@@ -5,17 +5,6 @@ use crate::run::{Outcome, cargo, execute};
 /// Format, clippy over every target, docs; warnings are errors.
 pub(crate) fn run() -> Outcome {
     execute(cargo().args(["fmt", "--all", "--check"]))?;
-    execute(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    execute(
-        cargo()
-            .args(["doc", "--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-Dwarnings"),
-    )
+    execute(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    execute(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"))
 }

@@ -9,13 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::run::{Outcome, cargo, execute, program, root};
 
 /// Exact, because the rows assert what this version does.
-const PACKAGES: [&str; 5] = [
-    "galileo==2.7.0",
-    "fastapi",
-    "uvicorn",
-    "httpx",
-    "jsonschema",
-];
+const PACKAGES: [&str; 5] = ["galileo==2.7.0", "fastapi", "uvicorn", "httpx", "jsonschema"];
 
 /// How the lane is run.
 #[derive(clap::Args)]
@@ -33,26 +27,16 @@ pub(crate) struct Options {
 
 /// Builds, installs, runs the rows.
 pub(crate) fn run(options: &Options) -> Outcome {
-    execute(cargo().args([
-        "build",
-        "--package",
-        "galileo-examples",
-        "--package",
-        "galileo-console",
-        "--bins",
-    ]))?;
+    execute(cargo().args(["build", "--package", "galileo-examples", "--package", "galileo-console", "--bins"]))?;
     let python = environment(&root().join(".interop/venv"))?;
     let shared = fs::canonicalize(root().join(&options.shared));
 
     let mut rows = program(python);
-    rows.arg("tests/interop/run.py")
-        .arg("--bin-dir")
-        .arg(target_dir().join("debug"));
+    rows.arg("tests/interop/run.py").arg("--bin-dir").arg(target_dir().join("debug"));
     if options.without_shared {
         rows.arg("--without-shared");
     } else {
-        rows.arg("--shared")
-            .arg(shared.as_deref().unwrap_or(&options.shared));
+        rows.arg("--shared").arg(shared.as_deref().unwrap_or(&options.shared));
     }
     for row in &options.rows {
         rows.arg("--row").arg(row);
@@ -62,11 +46,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// The Python of an environment that has the packages; made when it is not there yet.
 fn environment(folder: &Path) -> Result<PathBuf, String> {
-    let python = folder.join(if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    });
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let wanted = PACKAGES.join("\n");
     let stamp = folder.join("packages.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -74,24 +54,12 @@ fn environment(folder: &Path) -> Result<PathBuf, String> {
     }
     let system = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     execute(program(system).args(["-m", "venv"]).arg(folder))?;
-    execute(
-        program(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(PACKAGES),
-    )?;
-    fs::write(&stamp, wanted)
-        .map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
+    execute(program(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+    fs::write(&stamp, wanted).map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
     Ok(python)
 }
 
 /// Where cargo puts what it builds: `CARGO_TARGET_DIR`, else `target`.
 fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |folder| root().join(folder))
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod ci;
+mod crates;
 mod interop;
 mod run;
 
@@ -22,6 +23,8 @@ enum Lane {
     Check,
     /// What CI runs after the README's test command: check, the quickstart, the cross-language lane
     Ci(ci::Options),
+    /// How many crates a build pulls in, against what is promised
+    Crates,
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().lane {
         Lane::Check => check::run(),
         Lane::Ci(options) => ci::run(&options),
+        Lane::Crates => crates::run(),
         Lane::Interop(options) => interop::run(&options),
     };
     match result {

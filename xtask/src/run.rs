@@ -34,10 +34,8 @@ pub(crate) fn execute(command: &mut Command) -> Outcome {
     let line = shown(command);
     eprintln!("\n$ {line}");
     let started = Instant::now();
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|error| format!("`{line}` could not be started: {error}"))?;
+    let status =
+        command.stdin(Stdio::null()).status().map_err(|error| format!("`{line}` could not be started: {error}"))?;
     if status.success() {
         eprintln!("  ok after {:.1} s", started.elapsed().as_secs_f64());
         Ok(())
@@ -51,17 +49,9 @@ fn shown(command: &Command) -> String {
     let words: Vec<String> = words
         .map(|word| {
             let path = Path::new(word);
-            let path = if path.is_absolute() {
-                path.strip_prefix(root()).unwrap_or(path)
-            } else {
-                path
-            };
+            let path = if path.is_absolute() { path.strip_prefix(root()).unwrap_or(path) } else { path };
             let word = path.to_string_lossy();
-            if word.contains(' ') {
-                format!("'{word}'")
-            } else {
-                word.into_owned()
-            }
+            if word.contains(' ') { format!("'{word}'") } else { word.into_owned() }
         })
         .collect();
     words.join(" ")
