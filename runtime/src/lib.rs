@@ -6,6 +6,7 @@ pub mod config;
 pub mod context;
 mod diag;
 mod error;
+mod export;
 pub mod model;
 mod pipeline;
 pub mod propagation;

@@ -1,0 +1,261 @@
+//! What each type of span says of itself: a model's call, a search, a tool, an agent, a step.
+
+use super::attribute::Attributes;
+use super::map::{Dialect, SpanView};
+use super::wire::Any;
+use crate::export::content::{self, Document};
+use crate::export::message::{Block, Message};
+use crate::export::semconv::{galileo, gen_ai, openinference};
+use crate::model::SpanType;
+use serde_json::{Map, Value, json};
+
+pub(super) fn set(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+    match view.span_type {
+        SpanType::Llm => llm(attributes, view, dialect),
+        SpanType::Retriever => retriever(attributes, view, dialect),
+        SpanType::Tool => tool(attributes, view, dialect),
+        SpanType::Agent => agent(attributes, view, dialect),
+        SpanType::Control => {}
+        _ => {
+            attributes.set(gen_ai::OPERATION, gen_ai::INVOKE_WORKFLOW);
+            attributes.set(gen_ai::WORKFLOW_NAME, view.name);
+            conversation(attributes, view, dialect, "user", "assistant");
+        }
+    }
+    match dialect {
+        Dialect::General => open_inference(attributes, view),
+        Dialect::Galileo => attributes.set(gen_ai::SYSTEM, "galileo-otel"),
+    }
+}
+
+fn llm(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+    let content = &view.content;
+    attributes.set(gen_ai::OPERATION, gen_ai::CHAT);
+    attributes.set_some(gen_ai::REQUEST_MODEL, content.model);
+    attributes.set_some(gen_ai::REQUEST_TEMPERATURE, content.temperature);
+    if let Some(reason) = content.finish_reason {
+        attributes.set(gen_ai::FINISH_REASONS, vec![reason.to_owned()]);
+    }
+    for (metric, name) in [
+        ("num_input_tokens", gen_ai::INPUT_TOKENS),
+        ("num_output_tokens", gen_ai::OUTPUT_TOKENS),
+        ("num_total_tokens", gen_ai::TOTAL_TOKENS),
+        ("num_cached_input_tokens", gen_ai::CACHE_READ_TOKENS),
+        ("num_cache_write_input_tokens", gen_ai::CACHE_WRITE_TOKENS),
+        ("num_reasoning_tokens", gen_ai::REASONING_TOKENS),
+    ] {
+        attributes.set_some(name, content.metric(metric));
+    }
+    if let Some(nanos) = content.metric("time_to_first_token_ns") {
+        attributes.set(gen_ai::TIME_TO_FIRST_CHUNK, nanos as f64 / 1e9);
+    }
+    if let Some(tools) = &content.tools {
+        attributes.set(gen_ai::TOOL_DEFINITIONS, content::text(tools).into_owned());
+    }
+    messages(attributes, gen_ai::INPUT_MESSAGES, &content.input_messages(), dialect);
+    messages(attributes, gen_ai::OUTPUT_MESSAGES, &content.output_messages(), dialect);
+}
+
+fn retriever(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+    attributes.set(gen_ai::OPERATION, gen_ai::RETRIEVAL);
+    attributes.set_some(gen_ai::RETRIEVAL_QUERY, query(view));
+    let documents = view.content.documents();
+    if dialect == Dialect::Galileo {
+        attributes.set(galileo::DB_OPERATION, "search");
+        let found: Vec<Value> = documents.iter().map(galileo_document).collect();
+        if let Some(input) = view.content.input_text() {
+            attributes.set(gen_ai::INPUT_MESSAGES, json!([{ "role": "user", "content": input }]).to_string());
+        }
+        let output = json!([{ "role": "assistant", "content": { "documents": found } }]);
+        attributes.set(gen_ai::OUTPUT_MESSAGES, output.to_string());
+    } else if !documents.is_empty() {
+        attributes.set(gen_ai::RETRIEVAL_DOCUMENTS, Value::Array(documents.iter().map(document).collect()).to_string());
+    }
+}
+
+/// The text that was searched for: the only text among the arguments, else the whole input.
+fn query(view: &SpanView<'_>) -> Option<String> {
+    let texts: Vec<_> =
+        view.content.arguments.iter().filter(|part| part.kind == crate::model::ValueKind::Text).collect();
+    match (view.content.explicit_input, texts.as_slice()) {
+        (None, [only]) => Some(only.text().to_owned()),
+        _ => view.content.input_text().map(Into::into),
+    }
+}
+
+fn tool(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+    let content = &view.content;
+    attributes.set(gen_ai::OPERATION, gen_ai::EXECUTE_TOOL);
+    attributes.set(gen_ai::TOOL_NAME, view.name);
+    attributes.set(gen_ai::TOOL_TYPE, "function");
+    attributes.set_some(gen_ai::TOOL_CALL_ID, content.tool_call_id);
+    attributes.set_some(gen_ai::TOOL_CALL_ARGUMENTS, content.input_text().map(String::from));
+    attributes.set_some(gen_ai::TOOL_CALL_RESULT, content.output.map(|part| content::text(&part).into_owned()));
+    if dialect == Dialect::Galileo {
+        conversation(attributes, view, dialect, "tool", "tool");
+    }
+}
+
+fn agent(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+    attributes.set(gen_ai::OPERATION, gen_ai::INVOKE_AGENT);
+    attributes.set(gen_ai::AGENT_NAME, view.name);
+    attributes.set_some(galileo::AGENT_TYPE, view.content.agent_type);
+    conversation(attributes, view, dialect, "user", "assistant");
+}
+
+/// Input and output as one message each.
+fn conversation(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect, asks: &str, answers: &str) {
+    let content = &view.content;
+    let one = |role: &str, text: Option<String>| -> Vec<Message> {
+        text.filter(|text| !text.is_empty()).map(|text| Message::text(role, text)).into_iter().collect()
+    };
+    messages(attributes, gen_ai::INPUT_MESSAGES, &one(asks, content.input_text().map(String::from)), dialect);
+    let output = content.output.map(|part| content::text(&part).into_owned());
+    messages(attributes, gen_ai::OUTPUT_MESSAGES, &one(answers, output), dialect);
+}
+
+fn messages(attributes: &mut Attributes, key: &str, messages: &[Message], dialect: Dialect) {
+    if messages.is_empty() {
+        return;
+    }
+    let list = messages.iter().map(|message| match dialect {
+        Dialect::General => message.to_parts(),
+        Dialect::Galileo => message.to_galileo(),
+    });
+    attributes.set(key, Value::Array(list.collect()).to_string());
+}
+
+fn document(document: &Document) -> Value {
+    let mut object = document.metadata.clone();
+    object.insert("content".into(), json!(document.content));
+    if let Some(id) = &document.id {
+        object.insert("id".into(), json!(id));
+    }
+    if let Some(score) = document.score {
+        object.insert("score".into(), json!(score));
+    }
+    Value::Object(object)
+}
+
+fn galileo_document(document: &Document) -> Value {
+    let mut metadata = document.metadata.clone();
+    if let Some(id) = &document.id {
+        metadata.insert("id".into(), json!(id));
+    }
+    if let Some(score) = document.score {
+        metadata.insert("score".into(), json!(score));
+    }
+    json!({ "content": document.content, "metadata": metadata })
+}
+
+/// The keys by which Phoenix and other readers of OpenInference show a span.
+fn open_inference(attributes: &mut Attributes, view: &SpanView<'_>) {
+    let content = &view.content;
+    attributes.set(
+        openinference::SPAN_KIND,
+        match view.span_type {
+            SpanType::Llm => "LLM",
+            SpanType::Retriever => "RETRIEVER",
+            SpanType::Tool => "TOOL",
+            SpanType::Agent => "AGENT",
+            SpanType::Control => "GUARDRAIL",
+            _ => "CHAIN",
+        },
+    );
+    let mime = |json: bool| if json { "application/json" } else { "text/plain" };
+    if let Some(input) = content.input_text() {
+        attributes.set(openinference::INPUT_VALUE, input.into_owned());
+        attributes.set(openinference::INPUT_MIME, mime(content.input_is_json()));
+    }
+    if let Some(output) = &content.output {
+        attributes.set(openinference::OUTPUT_VALUE, content::text(output).into_owned());
+        attributes.set(openinference::OUTPUT_MIME, mime(output.kind == crate::model::ValueKind::Json));
+    }
+    match view.span_type {
+        SpanType::Llm => open_inference_llm(attributes, view),
+        SpanType::Retriever => open_inference_documents(attributes, &content.documents()),
+        SpanType::Tool => {
+            attributes.set(openinference::TOOL_NAME, view.name);
+            attributes.set_some(openinference::TOOL_ID, content.tool_call_id);
+        }
+        SpanType::Agent => attributes.set(openinference::AGENT_NAME, view.name),
+        _ => {}
+    }
+}
+
+fn open_inference_llm(attributes: &mut Attributes, view: &SpanView<'_>) {
+    let content = &view.content;
+    let provider = content.metadata.iter().find(|(key, _)| *key == gen_ai::PROVIDER).map(|(_, part)| part.text());
+    attributes.set_some(openinference::PROVIDER, provider);
+    attributes.set_some(openinference::MODEL, content.model);
+    attributes.set_some(openinference::FINISH_REASON, content.finish_reason);
+    if let Some(temperature) = content.temperature {
+        let parameters = Map::from_iter([("temperature".to_owned(), json!(temperature))]);
+        attributes.set(openinference::INVOCATION_PARAMETERS, Value::Object(parameters).to_string());
+    }
+    for (metric, name) in [
+        ("num_input_tokens", openinference::PROMPT_TOKENS),
+        ("num_output_tokens", openinference::COMPLETION_TOKENS),
+        ("num_cached_input_tokens", openinference::CACHE_READ_TOKENS),
+        ("num_cache_write_input_tokens", openinference::CACHE_WRITE_TOKENS),
+        ("num_reasoning_tokens", openinference::REASONING_TOKENS),
+    ] {
+        attributes.set_some(name, content.metric(metric));
+    }
+    let sum = || Some(content.metric("num_input_tokens")? + content.metric("num_output_tokens")?);
+    attributes.set_some(openinference::TOTAL_TOKENS, content.metric("num_total_tokens").or_else(sum));
+    open_inference_messages(attributes, openinference::INPUT_MESSAGES, &content.input_messages());
+    open_inference_messages(attributes, openinference::OUTPUT_MESSAGES, &content.output_messages());
+    if let Some(Value::Array(tools)) = content.tools.as_ref().map(content::value) {
+        for (index, tool) in tools.iter().enumerate() {
+            attributes.set(format!("{}.{index}.tool.json_schema", openinference::TOOLS), tool.to_string());
+        }
+    }
+}
+
+/// Lists are flattened: `llm.input_messages.0.message.role` and so on.
+fn open_inference_messages(attributes: &mut Attributes, list: &str, messages: &[Message]) {
+    for (index, message) in messages.iter().enumerate() {
+        let mut field = |name: &str, value: Any| attributes.set(format!("{list}.{index}.message.{name}"), value);
+        field("role", message.role.as_str().into());
+        let text = message.plain_text();
+        if !text.is_empty() {
+            field("content", text.into());
+        }
+        if let Some(name) = &message.name {
+            field("name", name.as_str().into());
+        }
+        if let Some(id) = message.tool_call_id() {
+            field("tool_call_id", id.into());
+        }
+        for (call, (id, name, arguments)) in message.tool_calls().enumerate() {
+            let at = format!("tool_calls.{call}.tool_call");
+            field(&format!("{at}.id"), id.into());
+            field(&format!("{at}.function.name"), name.into());
+            field(&format!("{at}.function.arguments"), arguments.into());
+        }
+        let pictures = message.blocks.iter().filter_map(|block| match block {
+            Block::Other(value) => value
+                .pointer("/image_url/url")
+                .or_else(|| value.get("image_url")?.as_str().map(|_| &value["image_url"])),
+            _ => None,
+        });
+        for (picture, url) in pictures.enumerate() {
+            let at = format!("contents.{picture}.message_content");
+            field(&format!("{at}.type"), "image".into());
+            field(&format!("{at}.image.image.url"), url.as_str().unwrap_or_default().into());
+        }
+    }
+}
+
+fn open_inference_documents(attributes: &mut Attributes, documents: &[Document]) {
+    for (index, document) in documents.iter().enumerate() {
+        let at = format!("{}.{index}.document", openinference::DOCUMENTS);
+        attributes.set(format!("{at}.content"), document.content.as_str());
+        attributes.set_some(&format!("{at}.id"), document.id.as_deref());
+        attributes.set_some(&format!("{at}.score"), document.score);
+        if !document.metadata.is_empty() {
+            attributes.set(format!("{at}.metadata"), Value::Object(document.metadata.clone()).to_string());
+        }
+    }
+}
