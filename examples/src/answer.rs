@@ -20,16 +20,9 @@ pub fn extract(question: &str, hits: &[Hit]) -> String {
     let candidates: Vec<Candidate> = hits
         .iter()
         .enumerate()
-        .flat_map(|(rank, hit)| {
-            sentences(&hit.passage.text)
-                .into_iter()
-                .map(move |text| Candidate { rank, text })
-        })
+        .flat_map(|(rank, hit)| sentences(&hit.passage.text).into_iter().map(move |text| Candidate { rank, text }))
         .collect();
-    let texts: Vec<&str> = candidates
-        .iter()
-        .map(|candidate| candidate.text.as_str())
-        .collect();
+    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
     if texts.is_empty() {
         return NOTHING.to_owned();
     }
@@ -41,8 +34,7 @@ pub fn extract(question: &str, hits: &[Hit]) -> String {
         .filter_map(|found| {
             let index = usize::try_from(found.document.id).ok()?;
             // A sentence of a passage that ranked high is more likely about the question than the same words elsewhere.
-            let weight = hits.get(candidates.get(index)?.rank)?.score
-                / hits.first()?.score.max(f32::EPSILON);
+            let weight = hits.get(candidates.get(index)?.rank)?.score / hits.first()?.score.max(f32::EPSILON);
             Some((index, found.score * (0.5 + 0.5 * weight)))
         })
         .collect();
@@ -52,15 +44,8 @@ pub fn extract(question: &str, hits: &[Hit]) -> String {
     let mut chosen: Vec<(usize, HashSet<String>)> = Vec::new();
     let floor = scored.first().map_or(0.0, |best| best.1 * 0.4);
     for (index, score) in scored {
-        let words: HashSet<String> = tokenizer
-            .tokenize(&candidates[index].text)
-            .into_iter()
-            .collect();
-        if score >= floor
-            && !chosen
-                .iter()
-                .any(|(_, other)| overlap(&words, other) > TOO_SIMILAR)
-        {
+        let words: HashSet<String> = tokenizer.tokenize(&candidates[index].text).into_iter().collect();
+        if score >= floor && !chosen.iter().any(|(_, other)| overlap(&words, other) > TOO_SIMILAR) {
             chosen.push((index, words));
         }
         if chosen.len() == SENTENCES {
@@ -73,13 +58,7 @@ pub fn extract(question: &str, hits: &[Hit]) -> String {
     chosen.sort_by_key(|(index, _)| *index);
     chosen
         .iter()
-        .map(|(index, _)| {
-            format!(
-                "{} [{}]",
-                candidates[*index].text,
-                candidates[*index].rank + 1
-            )
-        })
+        .map(|(index, _)| format!("{} [{}]", candidates[*index].text, candidates[*index].rank + 1))
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -122,9 +101,7 @@ fn sentences(markdown: &str) -> Vec<String> {
 
 /// A full stop after "e.g." and the like goes on.
 fn ends_a_sentence(text: &str) -> bool {
-    !["e.g.", "i.e.", "etc.", "vs.", "cf."]
-        .iter()
-        .any(|short| text.ends_with(short))
+    !["e.g.", "i.e.", "etc.", "vs.", "cf."].iter().any(|short| text.ends_with(short))
 }
 
 fn push_sentence(text: &str, found: &mut Vec<String>) {
@@ -132,11 +109,7 @@ fn push_sentence(text: &str, found: &mut Vec<String>) {
     // Shorter pieces are labels, not statements.
     if text.split_whitespace().count() >= 4 {
         let closed = text.ends_with(['.', '!', '?', ':', ';']);
-        found.push(if closed {
-            text.to_owned()
-        } else {
-            format!("{text}.")
-        });
+        found.push(if closed { text.to_owned() } else { format!("{text}.") });
     }
 }
 
@@ -152,7 +125,11 @@ fn blocks(markdown: &str) -> Vec<String> {
             open = false;
             continue;
         }
-        if in_fence || line.is_empty() || line.starts_with('<') || is_table_rule(line) {
+        if in_fence {
+            blocks.extend(explained_command(line));
+            continue;
+        }
+        if line.is_empty() || line.starts_with('<') || is_table_rule(line) {
             open = false;
             continue;
         }
@@ -163,15 +140,17 @@ fn blocks(markdown: &str) -> Vec<String> {
                 block.push(' ');
                 block.push_str(line);
             }
-            _ => blocks.push(if row {
-                row_text(line)
-            } else {
-                item.unwrap_or(line).to_owned()
-            }),
+            _ => blocks.push(if row { row_text(line) } else { item.unwrap_or(line).to_owned() }),
         }
         open = !row;
     }
     blocks
+}
+
+/// `cargo run   # the quickstart` inside a code block as a statement about the command; other code says nothing in words.
+fn explained_command(line: &str) -> Option<String> {
+    let (command, comment) = line.split_once(" # ")?;
+    Some(format!("`{}`: {}", command.trim(), comment.trim()))
 }
 
 /// `- text`, `* text`, `1. text` and `> text` without the mark.
@@ -180,26 +159,16 @@ fn item_text(line: &str) -> Option<&str> {
     if digits > 0 {
         return line[digits..].strip_prefix(". ");
     }
-    ["- ", "* ", "+ ", "> "]
-        .into_iter()
-        .find_map(|mark| line.strip_prefix(mark))
+    ["- ", "* ", "+ ", "> "].into_iter().find_map(|mark| line.strip_prefix(mark))
 }
 
 fn is_table_rule(line: &str) -> bool {
-    line.starts_with('|')
-        && line
-            .chars()
-            .all(|character| matches!(character, '|' | '-' | ':' | ' '))
+    line.starts_with('|') && line.chars().all(|character| matches!(character, '|' | '-' | ':' | ' '))
 }
 
 /// `| GALILEO_MODE | batch | how spans travel |` as `GALILEO_MODE: batch; how spans travel`.
 fn row_text(line: &str) -> String {
-    let cells: Vec<&str> = line
-        .trim_matches('|')
-        .split(" | ")
-        .map(str::trim)
-        .filter(|cell| !cell.is_empty())
-        .collect();
+    let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
     match cells.split_first() {
         Some((first, rest)) if !rest.is_empty() => format!("{first}: {}", rest.join("; ")),
         Some((first, _)) => (*first).to_owned(),
@@ -251,14 +220,7 @@ mod tests {
     use crate::corpus::Passage;
 
     fn hit(score: f32, text: &str) -> Hit {
-        Hit {
-            passage: Passage {
-                path: "a.md".into(),
-                heading: String::new(),
-                text: text.into(),
-            },
-            score,
-        }
+        Hit { passage: Passage { path: "a.md".into(), heading: String::new(), text: text.into() }, score }
     }
 
     #[test]
@@ -271,10 +233,7 @@ mod tests {
             hit(1.0, "Bread was cheap."),
         ];
         let answer = extract("What did Galileo see near Jupiter?", &hits);
-        assert!(
-            answer.starts_with("Galileo saw four moons of Jupiter in January 1610. [1]"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("Galileo saw four moons of Jupiter in January 1610. [1]"), "{answer}");
         assert!(!answer.contains("Bread"), "{answer}");
     }
 
@@ -293,46 +252,35 @@ mod tests {
     #[test]
     fn no_fitting_sentence_is_said() {
         assert_eq!(extract("anything", &[]), NOTHING);
-        assert_eq!(
-            extract("quasar", &[hit(1.0, "Only about bread and cheese here.")]),
-            NOTHING
-        );
+        assert_eq!(extract("quasar", &[hit(1.0, "Only about bread and cheese here.")]), NOTHING);
     }
 
     #[test]
     fn the_answer_follows_the_question() {
-        let hits = [hit(
-            2.0,
-            "Batch mode sends whole traces at the end.\n\nDistributed mode sends spans while they run.",
-        )];
-        assert_ne!(
-            extract("batch mode", &hits[..]),
-            extract("spans while they run", &hits[..])
-        );
+        let hits =
+            [hit(2.0, "Batch mode sends whole traces at the end.\n\nDistributed mode sends spans while they run.")];
+        assert_ne!(extract("batch mode", &hits[..]), extract("spans while they run", &hits[..]));
     }
 
     #[test]
     fn markdown_becomes_sentences() {
-        let cases: [(&str, &[&str], &str); 8] = [
+        let cases: [(&str, &[&str], &str); 9] = [
             (
                 "One sentence here now. Another sentence stands here.",
                 &["One sentence here now.", "Another sentence stands here."],
                 "prose",
             ),
-            (
-                "A line that goes\non in the next one.",
-                &["A line that goes on in the next one."],
-                "joined lines",
-            ),
+            ("A line that goes\non in the next one.", &["A line that goes on in the next one."], "joined lines"),
             (
                 "- first item of a list\n- second item of a list",
                 &["first item of a list.", "second item of a list."],
                 "list items",
             ),
+            ("```rust\nlet x = 1; let y = 2; let z = 3;\n```", &[], "code blocks are no sentences"),
             (
-                "```rust\nlet x = 1; let y = 2; let z = 3;\n```",
-                &[],
-                "code blocks are no sentences",
+                "```bash\ncargo run   # starts the quickstart here\n```",
+                &["`cargo run`: starts the quickstart here."],
+                "a command that says what it does",
             ),
             (
                 "| A | B |\n| --- | --- |\n| `X_MODE` | how the spans travel |",
@@ -358,21 +306,7 @@ mod tests {
 
     #[test]
     fn odd_markdown_is_no_danger() {
-        for text in [
-            "[",
-            "[]",
-            "](",
-            "![",
-            "``",
-            "**",
-            "|",
-            "||",
-            "| |",
-            "1.",
-            "é. ü! ß? ",
-            "[[a](b)](c)",
-            "> ",
-        ] {
+        for text in ["[", "[]", "](", "![", "``", "**", "|", "||", "| |", "1.", "é. ü! ß? ", "[[a](b)](c)", "> "] {
             sentences(text);
         }
     }

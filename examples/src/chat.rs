@@ -102,8 +102,7 @@ impl ChatClient {
     pub fn from_env(http: reqwest::Client) -> Option<ChatClient> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
         let api_key = set("OPENAI_API_KEY")?;
-        let base_url =
-            set("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+        let base_url = set("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
         let model = set("OPENAI_MODEL").unwrap_or_else(|| DEFAULT_MODEL.to_owned());
         Some(ChatClient::new(http, &base_url, &api_key, &model))
     }
@@ -119,10 +118,7 @@ impl ChatClient {
     ///
     /// When the endpoint cannot be reached, refuses, or says nothing.
     pub async fn complete(&self, messages: &[Message]) -> Result<Completion, ChatError> {
-        let request = self
-            .http
-            .post(format!("{}/chat/completions", self.base_url))
-            .bearer_auth(&self.api_key);
+        let request = self.http.post(format!("{}/chat/completions", self.base_url)).bearer_auth(&self.api_key);
         let response = request
             .json(&json!({ "model": self.model, "messages": messages }))
             .send()
@@ -130,30 +126,15 @@ impl ChatClient {
             .map_err(ChatError::Http)?;
         let status = response.status();
         if !status.is_success() {
-            let body = response
-                .text()
-                .await
-                .unwrap_or_default()
-                .chars()
-                .take(300)
-                .collect();
-            return Err(ChatError::Status {
-                status: status.as_u16(),
-                body,
-            });
+            let body = response.text().await.unwrap_or_default().chars().take(300).collect();
+            return Err(ChatError::Status { status: status.as_u16(), body });
         }
         let reply: Reply = response.json().await.map_err(ChatError::Http)?;
-        let text = reply
-            .choices
-            .into_iter()
-            .find_map(|choice| choice.message.content)
-            .ok_or(ChatError::Empty)?;
+        let text = reply.choices.into_iter().find_map(|choice| choice.message.content).ok_or(ChatError::Empty)?;
         Ok(Completion {
             text,
             model: reply.model.unwrap_or_else(|| self.model.clone()),
-            usage: reply
-                .usage
-                .map(|usage| (usage.prompt_tokens, usage.completion_tokens)),
+            usage: reply.usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens)),
         })
     }
 }
@@ -173,14 +154,8 @@ pub fn prompt(question: &str, hits: &[Hit]) -> Vec<Message> {
     let instructions = "Answer from the passages alone, in at most three sentences, and put the number of the passage after each. \
                         When they do not say, say so.";
     vec![
-        Message {
-            role: "system".to_owned(),
-            content: format!("{instructions}\n\n{}", passages.trim_end()),
-        },
-        Message {
-            role: "user".to_owned(),
-            content: question.to_owned(),
-        },
+        Message { role: "system".to_owned(), content: format!("{instructions}\n\n{}", passages.trim_end()) },
+        Message { role: "user".to_owned(), content: question.to_owned() },
     ]
 }
 
@@ -241,10 +216,7 @@ mod tests {
     }
 
     fn ask(content: &str) -> [Message; 1] {
-        [Message {
-            role: "user".into(),
-            content: content.into(),
-        }]
+        [Message { role: "user".into(), content: content.into() }]
     }
 
     #[tokio::test]
@@ -254,11 +226,7 @@ mod tests {
         let completion = client.complete(&ask("hello")).await.unwrap();
         assert_eq!(
             completion,
-            Completion {
-                text: "hello to Bearer sk-test".into(),
-                model: "small-2024".into(),
-                usage: Some((7, 3))
-            }
+            Completion { text: "hello to Bearer sk-test".into(), model: "small-2024".into(), usage: Some((7, 3)) }
         );
     }
 
@@ -283,54 +251,21 @@ mod tests {
             "k",
             "m",
         );
-        assert!(matches!(
-            client.complete(&ask("x")).await,
-            Err(ChatError::Empty)
-        ));
+        assert!(matches!(client.complete(&ask("x")).await, Err(ChatError::Empty)));
     }
 
     #[test]
     fn the_key_stays_out_of_debug_output() {
-        let client = ChatClient::new(
-            crate::http_client().unwrap(),
-            "http://127.0.0.1:1/v1",
-            "sk-secret",
-            "m",
-        );
+        let client = ChatClient::new(crate::http_client().unwrap(), "http://127.0.0.1:1/v1", "sk-secret", "m");
         assert!(!format!("{client:?}").contains("sk-secret"));
     }
 
     #[test]
     fn the_prompt_numbers_its_passages() {
-        let passage = |text: &str| Passage {
-            path: "a.md".into(),
-            heading: "H".into(),
-            text: text.into(),
-        };
-        let hits = [
-            Hit {
-                passage: passage("one"),
-                score: 2.0,
-            },
-            Hit {
-                passage: passage("two"),
-                score: 1.0,
-            },
-        ];
+        let passage = |text: &str| Passage { path: "a.md".into(), heading: "H".into(), text: text.into() };
+        let hits = [Hit { passage: passage("one"), score: 2.0 }, Hit { passage: passage("two"), score: 1.0 }];
         let messages = prompt("why?", &hits);
-        assert!(
-            messages[0]
-                .content
-                .ends_with("[1] a.md (H)\none\n\n[2] a.md (H)\ntwo"),
-            "{}",
-            messages[0].content
-        );
-        assert_eq!(
-            messages[1],
-            Message {
-                role: "user".into(),
-                content: "why?".into()
-            }
-        );
+        assert!(messages[0].content.ends_with("[1] a.md (H)\none\n\n[2] a.md (H)\ntwo"), "{}", messages[0].content);
+        assert_eq!(messages[1], Message { role: "user".into(), content: "why?".into() });
     }
 }

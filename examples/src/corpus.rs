@@ -42,11 +42,9 @@ impl fmt::Display for CorpusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CorpusError::Read { path, .. } => write!(f, "cannot read `{}`", path.display()),
-            CorpusError::Empty(path) => write!(
-                f,
-                "no Markdown documents in `{}`\npass --docs with a folder that has some",
-                path.display()
-            ),
+            CorpusError::Empty(path) => {
+                write!(f, "no Markdown documents in `{}`\npass --docs with a folder that has some", path.display())
+            }
         }
     }
 }
@@ -80,30 +78,16 @@ pub fn load(folder: &Path) -> Result<Vec<Passage>, CorpusError> {
 
     let mut passages = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|source| CorpusError::Read {
-            path: file.clone(),
-            source,
-        })?;
+        let text = fs::read_to_string(&file).map_err(|source| CorpusError::Read { path: file.clone(), source })?;
         let relative = file.strip_prefix(folder).unwrap_or(&file);
-        let path = relative
-            .iter()
-            .map(|part| part.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/");
+        let path = relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
         passages.extend(split(&path, &text));
     }
-    if passages.is_empty() {
-        Err(CorpusError::Empty(folder.to_path_buf()))
-    } else {
-        Ok(passages)
-    }
+    if passages.is_empty() { Err(CorpusError::Empty(folder.to_path_buf())) } else { Ok(passages) }
 }
 
 fn find_markdown(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CorpusError> {
-    let unreadable = |source| CorpusError::Read {
-        path: folder.to_path_buf(),
-        source,
-    };
+    let unreadable = |source| CorpusError::Read { path: folder.to_path_buf(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name();
@@ -132,12 +116,7 @@ fn find_markdown(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CorpusEr
 /// assert_eq!(passages[1].text, "Galileo saw four.");
 /// ```
 pub fn split(path: &str, markdown: &str) -> Vec<Passage> {
-    let mut cutter = Cutter {
-        path,
-        headings: Vec::new(),
-        text: String::new(),
-        passages: Vec::new(),
-    };
+    let mut cutter = Cutter { path, headings: Vec::new(), text: String::new(), passages: Vec::new() };
     let mut fence: Option<&str> = None;
     for line in markdown.lines() {
         let start = line.trim_start();
@@ -146,10 +125,7 @@ pub fn split(path: &str, markdown: &str) -> Vec<Passage> {
             if start.starts_with(open) {
                 fence = None;
             }
-        } else if let Some(marker) = ["```", "~~~"]
-            .into_iter()
-            .find(|marker| start.starts_with(marker))
-        {
+        } else if let Some(marker) = ["```", "~~~"].into_iter().find(|marker| start.starts_with(marker)) {
             cutter.push(line);
             fence = Some(marker);
         } else if let Some((level, title)) = heading(line) {
@@ -170,9 +146,7 @@ pub fn split(path: &str, markdown: &str) -> Vec<Passage> {
 fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.bytes().take_while(|byte| *byte == b'#').count();
     let title = line.get(level..)?.strip_prefix(' ')?;
-    (1..=6)
-        .contains(&level)
-        .then(|| (level, title.trim().trim_end_matches('#').trim_end()))
+    (1..=6).contains(&level).then(|| (level, title.trim().trim_end_matches('#').trim_end()))
 }
 
 struct Cutter<'a> {
@@ -192,11 +166,7 @@ impl Cutter<'_> {
         let text = std::mem::take(&mut self.text);
         let text = text.trim();
         if !text.is_empty() {
-            let titles: Vec<&str> = self
-                .headings
-                .iter()
-                .map(|(_, title)| title.as_str())
-                .collect();
+            let titles: Vec<&str> = self.headings.iter().map(|(_, title)| title.as_str()).collect();
             self.passages.push(Passage {
                 path: self.path.to_owned(),
                 heading: titles.join(" > "),
@@ -215,27 +185,13 @@ mod tests {
     #[test]
     fn headings_nest_and_return() {
         let passages = split("a.md", "intro\n# One\none\n### Deep\ndeep\n## Two\ntwo\n");
-        let seen: Vec<_> = passages
-            .iter()
-            .map(|p| (p.heading.as_str(), p.text.as_str()))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("", "intro"),
-                ("One", "one"),
-                ("One > Deep", "deep"),
-                ("One > Two", "two")
-            ]
-        );
+        let seen: Vec<_> = passages.iter().map(|p| (p.heading.as_str(), p.text.as_str())).collect();
+        assert_eq!(seen, [("", "intro"), ("One", "one"), ("One > Deep", "deep"), ("One > Two", "two")]);
     }
 
     #[test]
     fn a_comment_in_a_fence_is_not_a_heading() {
-        let passages = split(
-            "a.md",
-            "# Run\n\n```bash\n# not a heading\ncargo run\n```\n",
-        );
+        let passages = split("a.md", "# Run\n\n```bash\n# not a heading\ncargo run\n```\n");
         assert_eq!(passages.len(), 1);
         assert!(passages[0].text.contains("# not a heading"));
     }
@@ -250,10 +206,7 @@ mod tests {
     #[test]
     fn long_sections_are_cut_between_paragraphs() {
         let paragraph = "word ".repeat(120);
-        let passages = split(
-            "a.md",
-            &format!("# Long\n\n{paragraph}\n\n{paragraph}\n\n{paragraph}\n"),
-        );
+        let passages = split("a.md", &format!("# Long\n\n{paragraph}\n\n{paragraph}\n\n{paragraph}\n"));
         assert_eq!(passages.len(), 2);
         assert!(passages.iter().all(|passage| passage.heading == "Long"));
     }
@@ -270,17 +223,13 @@ mod tests {
         let passages = load(&repository()).unwrap();
         assert!(passages.iter().any(|passage| passage.path == "README.md"));
         assert!(
-            passages
-                .iter()
-                .all(|passage| !passage.path.contains("target/")
-                    && !passage.path.contains("node_modules/"))
+            passages.iter().all(|passage| !passage.path.contains("target/") && !passage.path.contains("node_modules/"))
         );
     }
 
     #[test]
     fn a_folder_without_documents_is_an_error_that_says_what_to_do() {
-        let empty =
-            std::env::temp_dir().join(format!("galileo-empty-corpus-{}", std::process::id()));
+        let empty = std::env::temp_dir().join(format!("galileo-empty-corpus-{}", std::process::id()));
         fs::create_dir_all(&empty).unwrap();
         let error = load(&empty).unwrap_err();
         fs::remove_dir(&empty).unwrap();

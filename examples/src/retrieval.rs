@@ -23,12 +23,8 @@ pub struct Index {
 impl Index {
     /// Builds the index. English stemming and stop words; the headings count as text, so a section is found by its title.
     pub fn build(passages: Vec<Passage>) -> Index {
-        let texts = passages
-            .iter()
-            .map(|passage| format!("{}\n{}", passage.heading, passage.text));
-        let engine =
-            SearchEngineBuilder::<u32>::with_corpus(Language::English, texts.collect::<Vec<_>>())
-                .build();
+        let texts = passages.iter().map(|passage| format!("{}\n{}", passage.heading, passage.text));
+        let engine = SearchEngineBuilder::<u32>::with_corpus(Language::English, texts.collect::<Vec<_>>()).build();
         Index { engine, passages }
     }
 
@@ -45,21 +41,14 @@ impl Index {
     /// The best `limit` passages for a query, best first; passages that share no word with it are never returned.
     pub fn search(&self, query: &str, limit: usize) -> Vec<Hit> {
         // All matches are ranked here: the engine leaves the order of equal scores open, and answers should not change between runs.
-        let mut found: Vec<(u32, f32)> = self
-            .engine
-            .search(query, None)
-            .into_iter()
-            .map(|hit| (hit.document.id, hit.score))
-            .collect();
+        let mut found: Vec<(u32, f32)> =
+            self.engine.search(query, None).into_iter().map(|hit| (hit.document.id, hit.score)).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found
             .into_iter()
             .take(limit)
             .filter_map(|(id, score)| {
-                Some(Hit {
-                    passage: self.passages.get(usize::try_from(id).ok()?)?.clone(),
-                    score,
-                })
+                Some(Hit { passage: self.passages.get(usize::try_from(id).ok()?)?.clone(), score })
             })
             .collect()
     }
@@ -70,23 +59,13 @@ mod tests {
     use super::*;
 
     fn passage(heading: &str, text: &str) -> Passage {
-        Passage {
-            path: "sky.md".into(),
-            heading: heading.into(),
-            text: text.into(),
-        }
+        Passage { path: "sky.md".into(), heading: heading.into(), text: text.into() }
     }
 
     fn sky() -> Index {
         Index::build(vec![
-            passage(
-                "Moons",
-                "Galileo observed four moons of Jupiter in January 1610.",
-            ),
-            passage(
-                "Rings",
-                "Saturn looked triple to him because the rings were not resolved.",
-            ),
+            passage("Moons", "Galileo observed four moons of Jupiter in January 1610."),
+            passage("Rings", "Saturn looked triple to him because the rings were not resolved."),
             passage("Phases", "Venus shows phases like our own moon does."),
         ])
     }
@@ -99,11 +78,7 @@ mod tests {
             ("phase of Venus", "Phases"), // found through the stem of "phases"
         ];
         for (query, heading) in cases {
-            assert_eq!(
-                sky().search(query, 1)[0].passage.heading,
-                heading,
-                "{query}"
-            );
+            assert_eq!(sky().search(query, 1)[0].passage.heading, heading, "{query}");
         }
     }
 
@@ -116,16 +91,8 @@ mod tests {
 
     #[test]
     fn equal_scores_keep_the_order_of_the_documents() {
-        let index = Index::build(
-            (0..20)
-                .map(|n| passage(&format!("h{n}"), "the same words"))
-                .collect(),
-        );
-        let order: Vec<_> = index
-            .search("same words", 20)
-            .into_iter()
-            .map(|hit| hit.passage.heading)
-            .collect();
+        let index = Index::build((0..20).map(|n| passage(&format!("h{n}"), "the same words")).collect());
+        let order: Vec<_> = index.search("same words", 20).into_iter().map(|hit| hit.passage.heading).collect();
         // The headings differ in one rare word each, so all scores are equal.
         assert_eq!(order, (0..20).map(|n| format!("h{n}")).collect::<Vec<_>>());
     }
