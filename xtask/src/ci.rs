@@ -5,6 +5,7 @@ use crate::{check, crates, interop};
 
 /// Which lanes need something that is not in the repository.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     interop: interop::Options,

@@ -13,6 +13,7 @@ const PACKAGES: [&str; 5] = ["galileo==2.7.0", "fastapi", "uvicorn", "httpx", "j
 
 /// How the lane is run.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Folder with `tools/galileo_stub.py` and `tools/galileo_validate.py`; the rows that need them fail without it
     #[arg(long, env = "GALILEO_SHARED", default_value = "../shared")]

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod check;
 mod ci;
 mod crates;
+mod full;
 mod interop;
 mod run;
 
@@ -25,6 +26,8 @@ enum Lane {
     Ci(ci::Options),
     /// How many crates a build pulls in, against what is promised
     Crates,
+    /// What takes too long for every change; writes the results to docs/full-results.md
+    Full(full::Options),
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Lane::Check => check::run(),
         Lane::Ci(options) => ci::run(&options),
         Lane::Crates => crates::run(),
+        Lane::Full(options) => full::run(&options),
         Lane::Interop(options) => interop::run(&options),
     };
     match result {

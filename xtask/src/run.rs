@@ -56,3 +56,15 @@ fn shown(command: &Command) -> String {
         .collect();
     words.join(" ")
 }
+
+/// What a command prints, without the line end.
+pub(crate) fn capture(command: &mut Command) -> Result<String, String> {
+    let line = shown(command);
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("`{line}` could not be started: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    } else {
+        Err(format!("`{line}` ended with {}", output.status))
+    }
+}
