@@ -10,6 +10,7 @@ pub(crate) mod part;
 mod span_type;
 
 pub use callsite::Callsite;
+pub(crate) use id::random_u64;
 pub use id::{SpanId, TraceId};
 pub use outcome::Outcome;
 pub use part::{Field, Part, Parts, ValueKind};

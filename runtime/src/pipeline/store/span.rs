@@ -1,0 +1,164 @@
+//! One span in memory.
+
+use super::Key;
+use crate::model::part::PartIter;
+use crate::model::{Field, Outcome, Part, SpanId, SpanType, TraceId};
+use crate::pipeline::callsite;
+use crate::pipeline::record::{Record, StartFlags};
+
+/// What a slot costs beside its captured values.
+const OVERHEAD: usize = 256;
+/// A buffer that grew past this for one large span is given back to the allocator.
+const BUFFER_KEPT: usize = 16 * 1024;
+
+/// One span in memory: whatever of it has arrived.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) id: SpanId,
+    pub(crate) trace_id: TraceId,
+    pub(crate) trace: Key,
+    /// The parent that the program meant; `NONE` directly under the trace.
+    pub(crate) parent: SpanId,
+    pub(crate) span_type: SpanType,
+    pub(crate) flags: StartFlags,
+    /// Unix time in nanoseconds by the wall clock.
+    pub(crate) started_at: u64,
+    pub(crate) outcome: Option<Outcome>,
+    /// Headers that name the span were made.
+    pub(crate) propagated: bool,
+    /// Destinations have been told of it, or will be in this look.
+    pub(super) settled: bool,
+    pub(super) look: u32,
+    pub(super) holders: u8,
+    started: bool,
+    callsite: u32,
+    clock_start: u64,
+    clock_end: u64,
+    /// Captured values in the order of arrival.
+    buffer: Vec<u8>,
+    /// Where in `buffer` the START's own values are.
+    start: (u32, u32),
+}
+
+impl Span {
+    pub(super) fn new() -> Self {
+        Self {
+            id: SpanId::NONE,
+            trace_id: TraceId::NONE,
+            trace: 0,
+            parent: SpanId::NONE,
+            span_type: SpanType::Workflow,
+            flags: StartFlags(0),
+            started_at: 0,
+            outcome: None,
+            propagated: false,
+            settled: false,
+            look: 0,
+            holders: 0,
+            started: false,
+            callsite: 0,
+            clock_start: 0,
+            clock_end: 0,
+            buffer: Vec::new(),
+            start: (0, 0),
+        }
+    }
+
+    /// Empties the slot for the next span; the buffer stays unless it is large. Returns the bytes that stay allocated.
+    pub(super) fn reset(&mut self) -> usize {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        if buffer.capacity() > BUFFER_KEPT {
+            buffer = Vec::new();
+        }
+        let kept = buffer.capacity();
+        *self = Self { buffer, ..Self::new() };
+        kept
+    }
+
+    pub(super) fn drop_buffer(&mut self) -> usize {
+        std::mem::take(&mut self.buffer).capacity()
+    }
+
+    pub(super) fn buffer_capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    pub(super) fn begin(&mut self, record: &Record<'_>, trace: Key, drift: i64) {
+        let header = &record.header;
+        self.trace_id = header.trace;
+        self.trace = trace;
+        self.parent = header.parent;
+        self.span_type = record.span_type();
+        self.flags = header.flags;
+        self.callsite = header.callsite;
+        self.clock_start = header.time;
+        self.started_at = header.time.saturating_add_signed(drift);
+        self.started = true;
+        let from = self.buffer.len();
+        self.buffer.extend_from_slice(record.parts.0);
+        self.start = (from as u32, self.buffer.len() as u32);
+    }
+
+    /// Notes the end; `false` when it had ended before.
+    pub(super) fn end(&mut self, outcome: Outcome, time: u64) -> bool {
+        if self.outcome.is_some() {
+            return false;
+        }
+        self.outcome = Some(outcome);
+        self.clock_end = time;
+        true
+    }
+
+    pub(super) fn append(&mut self, parts: &[u8]) {
+        self.buffer.extend_from_slice(parts);
+    }
+
+    /// Whether its START has been seen.
+    pub(crate) fn is_started(&self) -> bool {
+        self.started
+    }
+
+    /// Whether its END has been seen.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Nanoseconds from start to end; 0 while it is open.
+    pub(crate) fn duration(&self) -> u64 {
+        self.clock_end.saturating_sub(self.clock_start)
+    }
+
+    /// The captured values: those of the START first, whenever they arrived.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        self.start_parts().chain(self.later_parts())
+    }
+
+    /// The values of the START alone.
+    pub(crate) fn start_parts(&self) -> PartIter<'_> {
+        self.between(self.start.0, self.start.1)
+    }
+
+    /// The values that came after the START.
+    pub(crate) fn later_parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        let end = self.buffer.len() as u32;
+        self.between(0, self.start.0).chain(self.between(self.start.1, end))
+    }
+
+    fn between(&self, from: u32, to: u32) -> PartIter<'_> {
+        PartIter(self.buffer.get(from as usize..to as usize).unwrap_or_default())
+    }
+
+    /// The name: the last one that was given, else the callsite's.
+    pub(crate) fn name(&self) -> &str {
+        match self.parts().filter(|part| part.field == Field::Name).last() {
+            Some(part) => part.text(),
+            None => callsite::get(self.callsite).map_or("", |site| site.name),
+        }
+    }
+
+    /// Memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buffer.len() + OVERHEAD
+    }
+}
