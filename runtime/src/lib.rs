@@ -7,6 +7,8 @@ pub mod context;
 mod diag;
 mod error;
 mod export;
+mod http;
+pub mod middleware;
 pub mod model;
 mod pipeline;
 pub mod propagation;

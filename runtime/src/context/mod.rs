@@ -51,6 +51,16 @@ impl Context {
         Self { active: active.with_rare(true), rare, hold: None }
     }
 
+    /// The context of an open span, which keeps the trace open by itself.
+    pub(crate) fn from_slot((active, rare): active::Slot) -> Self {
+        Self { active, rare, hold: None }
+    }
+
+    /// Ids, flags and rare values.
+    pub(crate) fn slot(&self) -> active::Slot {
+        (self.active, self.rare.clone())
+    }
+
     /// The same context with other rare values: session, received headers, inherited tags.
     #[must_use]
     pub fn with_rare(mut self, rare: Rare) -> Self {

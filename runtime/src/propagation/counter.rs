@@ -16,6 +16,17 @@ pub enum Reason {
     Partial,
 }
 
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "malformed",
+            Self::Duplicate => "there more than once",
+            Self::Oversized => "too long",
+            Self::Partial => "useless without its other half",
+        })
+    }
+}
+
 /// The headers that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

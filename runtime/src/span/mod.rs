@@ -4,6 +4,7 @@
 
 mod builder;
 mod current;
+mod detached;
 mod entered;
 mod open;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod traced;
 
 pub use builder::{Span, SpanGuard};
 pub use current::{CurrentSpan, current_span};
+pub(crate) use detached::Detached;
 pub use entered::Entered;
 pub use traced::{InSpan, Traced};
 

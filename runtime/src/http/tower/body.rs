@@ -1,0 +1,103 @@
+//! The response's body, which may go on long after the handler has returned.
+
+use crate::http::server::ServerCall;
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+pin_project! {
+    /// A body that is made in the request's context; the request's span ends when the body does.
+    pub struct TracedBody<B> {
+        #[pin]
+        inner: Option<B>,
+        call: Option<ServerCall>,
+        // Bytes that are still to come, when the length is known.
+        left: Option<u64>,
+    }
+
+    impl<B> PinnedDrop for TracedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(mut call) = this.call.take() {
+                let guard = call.context().attach();
+                this.inner.set(None);
+                drop(guard);
+                // A server that has all announced bytes does not ask for the end.
+                if *this.left == Some(0) { call.end() } else { call.cancelled() }
+            }
+        }
+    }
+}
+
+impl<B: Body> TracedBody<B> {
+    pub(super) fn new(inner: B, mut call: Option<ServerCall>, length: Option<u64>) -> Self {
+        // Nobody asks an empty body for anything, and a WebSocket's body is empty: that request is over here.
+        if inner.is_end_stream()
+            && let Some(mut call) = call.take()
+        {
+            call.end();
+        }
+        Self { inner: Some(inner), call, left: length }
+    }
+
+    /// The body itself, untraced, for tests that look into it.
+    #[cfg(test)]
+    pub(super) fn into_inner(mut self) -> Option<B>
+    where
+        B: Unpin,
+    {
+        self.inner.take()
+    }
+}
+
+impl<B: Body> Body for TracedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let Some(call) = this.call else { return inner.poll_frame(cx) };
+        let polled = {
+            let _guard = call.context().attach();
+            catch_unwind(AssertUnwindSafe(|| inner.poll_frame(cx)))
+        };
+        let frame = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(frame)) => frame,
+            Err(payload) => {
+                call.panicked(payload.as_ref());
+                resume_unwind(payload)
+            }
+        };
+        match &frame {
+            None => call.end(),
+            Some(Err(_)) => call.fail("the response's body failed"),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref()
+                    && let Some(left) = this.left
+                {
+                    *left = left.saturating_sub(u64::try_from(data.remaining()).unwrap_or(u64::MAX));
+                }
+                if let Some(trailers) = frame.trailers_ref() {
+                    call.trailers(trailers);
+                }
+            }
+        }
+        if this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream()) {
+            call.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

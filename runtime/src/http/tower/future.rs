@@ -1,0 +1,95 @@
+//! The response that is on its way.
+
+use super::TracedBody;
+use crate::http::server::ServerCall;
+use http::{Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+pin_project! {
+    /// The future of a traced response; dropped before its end, the request counts as cancelled.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct TracedResponse<F> {
+        #[pin]
+        inner: Option<F>,
+        call: Option<ServerCall>,
+        has_body: bool,
+    }
+
+    impl<F> PinnedDrop for TracedResponse<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(mut call) = this.call.take() {
+                // The spans of the handler end before the one that they lie under.
+                let guard = call.context().attach();
+                this.inner.set(None);
+                drop(guard);
+                call.cancelled();
+            }
+        }
+    }
+}
+
+impl<F> TracedResponse<F> {
+    pub(super) fn new(inner: F, call: Option<ServerCall>, has_body: bool) -> Self {
+        Self { inner: Some(inner), call, has_body }
+    }
+}
+
+impl<F, B, E> Future for TracedResponse<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<TracedBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Pending };
+        let Some(call) = this.call else {
+            return inner.poll(cx).map_ok(|response| response.map(|body| TracedBody::new(body, None, None)));
+        };
+        let polled = {
+            let _guard = call.context().attach();
+            catch_unwind(AssertUnwindSafe(|| inner.poll(cx)))
+        };
+        let response = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(payload) => {
+                call.panicked(payload.as_ref());
+                resume_unwind(payload)
+            }
+        };
+        // The handler's future goes first, in its context, as it would when it is dropped early.
+        let guard = call.context().attach();
+        this.inner.set(None);
+        drop(guard);
+        let Some(mut call) = this.call.take() else { return Poll::Pending };
+        Poll::Ready(match response {
+            Err(error) => {
+                call.fail("the service failed before it answered");
+                Err(error)
+            }
+            Ok(response) => {
+                call.responded(response.status(), response.headers());
+                let length = announced_length(&response, *this.has_body);
+                Ok(response.map(|body| TracedBody::new(body, Some(call), length)))
+            }
+        })
+    }
+}
+
+/// The number of bytes after which a server stops reading the body, when it is known.
+fn announced_length<B: Body>(response: &Response<B>, has_body: bool) -> Option<u64> {
+    let status = response.status();
+    if !has_body || status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return Some(0);
+    }
+    let header = response.headers().get(http::header::CONTENT_LENGTH);
+    header.and_then(|value| value.to_str().ok()?.parse().ok()).or_else(|| response.body().size_hint().exact())
+}

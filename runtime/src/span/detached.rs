@@ -1,0 +1,57 @@
+//! A span whose life is neither a scope nor a future: a response that is streamed, a step of the imperative logger.
+
+use super::open::{Opened, dynamic_callsite, open};
+use crate::context::Context;
+use crate::model::{Outcome, Parts, SpanType};
+
+/// An open span that its owner ends; dropped before that, it ends as cancelled.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    opened: Opened,
+    context: Context,
+    ended: bool,
+}
+
+impl Detached {
+    /// Opens a span under `parent`. `write` adds the name, as a part, and the input.
+    pub(crate) fn open(span_type: SpanType, parent: &Context, write: impl FnOnce(&mut Parts<'_>)) -> Self {
+        let (active, rare) = parent.slot();
+        let opened = if super::enabled() {
+            open(dynamic_callsite(span_type), active, rare.as_deref(), write)
+        } else {
+            Opened { active, recorded: false }
+        };
+        Self { opened, context: Context::from_slot((opened.active, rare)), ended: false }
+    }
+
+    /// The context inside the span; it does not keep the trace open, the span does.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Adds to the span.
+    pub(crate) fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
+        if !self.ended {
+            self.opened.note(write);
+        }
+    }
+
+    /// Ends the span; a second end does nothing.
+    pub(crate) fn end(&mut self, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.opened.close(outcome, write);
+        }
+    }
+
+    /// Whether it goes to a pipeline.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.opened.recorded
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled };
+        self.end(outcome, |_| {});
+    }
+}
