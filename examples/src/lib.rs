@@ -5,7 +5,11 @@
 pub mod answer;
 pub mod chat;
 pub mod corpus;
+#[cfg(feature = "microservices")]
+pub mod lsa;
 pub mod retrieval;
+#[cfg(feature = "microservices")]
+pub mod vector;
 
 /// An HTTP client for loopback and for chat endpoints, with the TLS provider that this workspace uses.
 ///
