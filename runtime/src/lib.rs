@@ -3,6 +3,7 @@
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
 pub mod config;
+mod capture;
 pub mod context;
 mod diag;
 mod error;
