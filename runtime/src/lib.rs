@@ -5,6 +5,7 @@
 pub mod config;
 mod capture;
 pub mod context;
+mod dataset;
 mod diag;
 mod error;
 mod export;
@@ -13,11 +14,23 @@ pub mod middleware;
 pub mod model;
 mod pipeline;
 pub mod propagation;
+pub mod sampling;
+mod session;
 pub mod span;
 mod suppress;
 
 pub use config::Mode;
 pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try_get_tracing_headers};
+#[cfg(feature = "tokio")]
+pub use context::{spawn, spawn_blocking};
+pub use dataset::dataset_context;
 pub use error::InitError;
-pub use model::{SpanId, SpanType, TraceId};
-pub use span::{InSpan, Span, current_span};
+pub use model::{Dataset, Outcome, Session, SpanId, SpanType, TraceId, Usage};
+pub use session::{clear_session, set_session, start_session};
+pub use span::{InSpan, Span, SpanGuard, current_span};
+
+/// The extension traits, and nothing else: `use galileo::prelude::*;`.
+pub mod prelude {
+    #[doc(no_inline)]
+    pub use crate::{InContext, InCurrentContext, InSpan};
+}

@@ -2,8 +2,8 @@
 
 use super::rare::{Rare, Remote, RemoteKind};
 use crate::model::{SpanId, SpanType, TraceId, clock};
-use crate::pipeline::queue;
 use crate::pipeline::record::{Header, Kind, StartFlags};
+use crate::pipeline::{global, queue};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -29,11 +29,13 @@ const REMOTE: u8 = 1;
 /// The trace is not sampled: its spans keep their ids for headers and record nothing.
 const UNSAMPLED: u8 = 2;
 /// There are rare values beside these.
-const RARE: u8 = 4;
+const RARE: u8 = 64;
 /// The Galileo trace belongs to another process.
-const REMOTE_TRACE: u8 = 8;
+const REMOTE_TRACE: u8 = StartFlags::REMOTE_TRACE;
 /// Only foreign headers came in; this process creates the Galileo trace.
-const FOREIGN_TRACE: u8 = 16;
+const FOREIGN_TRACE: u8 = StartFlags::FOREIGN_TRACE;
+/// The rare values were changed inside the current span; they are put back when it ends.
+const CHANGED: u8 = 32;
 
 impl Active {
     pub(crate) const EMPTY: Self = Self { trace: TraceId::NONE, span: SpanId::NONE, anchor: SpanId::NONE, flags: 0 };
@@ -43,7 +45,7 @@ impl Active {
             RemoteKind::Galileo { parent } => (parent, REMOTE | REMOTE_TRACE),
             RemoteKind::Foreign => (SpanId::NONE, REMOTE | FOREIGN_TRACE),
         };
-        let unsampled = if remote.sampled { 0 } else { UNSAMPLED };
+        let unsampled = if remote.sampled || !global::follows_callers() { 0 } else { UNSAMPLED };
         Self { trace: remote.trace, span: parent, anchor: parent, flags: flags | unsampled }
     }
 
@@ -63,9 +65,17 @@ impl Active {
         self.flags & UNSAMPLED == 0
     }
 
-    pub(crate) fn unsampled(mut self) -> Self {
-        self.flags |= UNSAMPLED;
+    /// The same ids in a scope of its own: changes of rare values outside are not undone inside.
+    #[inline]
+    pub(crate) fn scoped(mut self) -> Self {
+        self.flags &= !CHANGED;
         self
+    }
+
+    /// Whether rare values were changed since the current span began.
+    #[inline]
+    pub(crate) fn is_changed(self) -> bool {
+        self.flags & CHANGED != 0
     }
 
     /// Whether a span opened here is the first of this process in its trace.
@@ -84,20 +94,23 @@ impl Active {
     pub(crate) fn child(self, span: SpanId, span_type: SpanType) -> (Self, StartFlags) {
         let mut start = 0;
         let mut trace = self.trace;
-        if trace.is_none() {
-            trace = TraceId::random();
-            start = StartFlags::ROOT | StartFlags::ENTRY;
-        } else if self.flags & REMOTE != 0 {
+        let mut flags = self.flags & !(REMOTE | CHANGED);
+        if self.is_entry() {
             start = StartFlags::ENTRY;
+            if trace.is_none() {
+                trace = TraceId::random();
+                start |= StartFlags::ROOT;
+            }
+            // A caller that records was asked when its headers were read, where its decision counts.
+            let decided = self.flags & REMOTE != 0 && global::follows_callers();
+            if !decided && !global::samples(trace, span_type) {
+                flags |= UNSAMPLED;
+            }
         }
-        if self.flags & REMOTE_TRACE != 0 {
-            start |= StartFlags::REMOTE_TRACE;
-        }
-        if self.flags & FOREIGN_TRACE != 0 {
-            start |= StartFlags::FOREIGN_TRACE;
-        }
+        // Both sets carry these two at the same places.
+        start |= flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
         let anchor = if span_type.may_have_children() { span } else { self.anchor };
-        (Self { trace, span, anchor, flags: self.flags & !REMOTE }, StartFlags(start))
+        (Self { trace, span, anchor, flags }, StartFlags(start))
     }
 }
 
@@ -125,13 +138,53 @@ pub(crate) fn set(active: Active) {
 /// The thread's context, rare values included.
 pub(crate) fn current() -> Slot {
     let active = get();
-    (active, if active.has_rare() { rare() } else { None })
+    (active.scoped(), if active.has_rare() { rare() } else { None })
 }
 
 /// The thread's rare values.
 #[cold]
 pub(crate) fn rare() -> Option<Arc<Rare>> {
     RARE_VALUES.try_with(|r| r.try_borrow().ok().and_then(|r| r.clone())).ok().flatten()
+}
+
+/// Shows the thread's rare values to `read`, without counting a reference.
+#[cold]
+pub(crate) fn read_rare(read: impl FnOnce(&Rare)) {
+    let _ = RARE_VALUES.try_with(|cell| {
+        if let Ok(Some(rare)) = cell.try_borrow().as_deref() {
+            read(rare);
+        }
+    });
+}
+
+/// Changes the thread's rare values until the running span ends; outside any span, until they are changed again.
+pub(crate) fn change_rare(change: impl FnOnce(&mut Rare)) {
+    let mut active = get();
+    let former = if active.has_rare() { rare() } else { None };
+    let mut new = former.as_deref().cloned().unwrap_or_default();
+    if !active.is_changed() {
+        new.replaced = former;
+    }
+    change(&mut new);
+    let new = (!new.is_empty()).then(|| Arc::new(new));
+    active.flags |= CHANGED;
+    swap((active.with_rare(new.is_some()), new));
+}
+
+/// Leaves the current span for `outer`, the ids and flags from before it.
+#[inline]
+pub(crate) fn leave(outer: Active) {
+    if get().is_changed() {
+        put_back(outer);
+    }
+    set(outer);
+}
+
+/// Undoes what [`change_rare`] did inside the span that ends.
+#[cold]
+fn put_back(outer: Active) {
+    let replaced = rare().and_then(|r| r.replaced.clone());
+    swap((outer, replaced));
 }
 
 /// Replaces the thread's context and returns the former one.

@@ -9,15 +9,19 @@
 pub(crate) mod active;
 mod headers;
 mod rare;
+#[cfg(feature = "tokio")]
+mod spawn;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use headers::{NoHeaders, get_tracing_headers, try_get_tracing_headers};
 pub use rare::{Rare, Remote, RemoteKind};
+#[cfg(feature = "tokio")]
+pub use spawn::{spawn, spawn_blocking};
 pub use task::{InContext, InCurrentContext, WithContext};
 
-use crate::model::{SpanId, TraceId};
+use crate::model::{Dataset, Session, SpanId, TraceId};
 use active::Active;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -25,6 +29,16 @@ use std::sync::Arc;
 /// The value "which trace, which span am I in": cheap to clone, free to send to another thread.
 ///
 /// While a `Context` that names a trace exists, the trace is not completed, so that work which starts later still belongs to it.
+///
+/// ```
+/// use galileo::Context;
+///
+/// // Nothing runs here, so the context names no trace. It can be carried and attached all the same.
+/// let context = Context::current();
+/// assert_eq!(context.trace_id(), None);
+/// let sum = std::thread::spawn(context.wrap(|| 1 + 1)).join().unwrap_or_default();
+/// assert_eq!(sum, 2);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     pub(crate) active: Active,
@@ -40,11 +54,17 @@ impl Context {
     }
 
     /// The context in which no trace runs: a span opened in it begins one.
+    ///
+    /// ```
+    /// assert_eq!(galileo::Context::root().trace_id(), None);
+    /// ```
     pub fn root() -> Self {
         Self::default()
     }
 
     /// The context of a parent in another process.
+    ///
+    /// Whether its spans are recorded is the caller's decision where the sampler is parent-based, else that of the sampler.
     pub fn from_remote(remote: Remote) -> Self {
         let active = Active::remote(&remote);
         let rare = Some(Arc::new(Rare { remote: Some(remote), ..Rare::default() }));
@@ -69,6 +89,55 @@ impl Context {
         self
     }
 
+    /// The same context for traces of this session; a text is your application's own id of it. Traces that have begun are not moved.
+    ///
+    /// ```
+    /// use galileo::Context;
+    ///
+    /// let context = Context::current().with_session("chat-42");
+    /// let name = context.rare().and_then(|r| r.session.as_ref()).and_then(|s| s.external_id.as_deref());
+    /// assert_eq!(name, Some("chat-42"));
+    /// ```
+    #[must_use]
+    pub fn with_session(self, session: impl Into<Session>) -> Self {
+        self.change(|rare| rare.session = Some(session.into()))
+    }
+
+    /// The same context for traces that answer this row of a dataset. Traces that have begun keep theirs.
+    #[must_use]
+    pub fn with_dataset(self, dataset: Dataset) -> Self {
+        self.change(|rare| rare.dataset = Some(dataset))
+    }
+
+    /// The same context with a tag that every span below gets.
+    ///
+    /// ```
+    /// use galileo::Context;
+    ///
+    /// let context = Context::current().with_tag("beta").with_metadata("tenant", "acme");
+    /// assert_eq!(context.rare().map(|r| r.tags.clone()), Some(vec!["beta".to_owned()]));
+    /// ```
+    #[must_use]
+    pub fn with_tag(self, tag: impl Into<String>) -> Self {
+        self.change(|rare| rare.tags.push(tag.into()))
+    }
+
+    /// The same context with a metadata entry that every span below gets.
+    #[must_use]
+    pub fn with_metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let key = key.into();
+        self.change(|rare| {
+            rare.metadata.retain(|(k, _)| *k != key);
+            rare.metadata.push((key, value.into()));
+        })
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Rare)) -> Self {
+        change(Arc::make_mut(self.rare.get_or_insert_default()));
+        self.active = self.active.with_rare(true);
+        self
+    }
+
     /// The rare values, if there are any.
     pub fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
@@ -84,13 +153,45 @@ impl Context {
         (!self.active.span.is_none()).then_some(self.active.span)
     }
 
-    /// Makes this the thread's context until the guard is dropped.
-    pub fn attach(&self) -> ContextGuard {
-        ContextGuard { previous: Some(active::swap((self.active, self.rare.clone()))), not_send: PhantomData }
+    /// Whether spans opened in this context are recorded, as far as that is decided: a trace that has not begun may still be left out.
+    pub fn is_sampled(&self) -> bool {
+        self.active.is_recorded()
     }
 
-    /// A closure that runs `f` in this context, on whatever thread it is called.
-    pub fn wrap<A, R>(self, f: impl FnOnce(A) -> R) -> impl FnOnce(A) -> R {
+    /// Makes this the thread's context until the guard is dropped.
+    ///
+    /// Not across an `.await`: a future gets its context by [`InContext::in_context`].
+    ///
+    /// ```
+    /// use galileo::Context;
+    ///
+    /// let tagged = Context::current().with_tag("beta");
+    /// let guard = tagged.attach();
+    /// assert!(Context::current().rare().is_some());
+    /// drop(guard);
+    /// assert!(Context::current().rare().is_none());
+    /// ```
+    pub fn attach(&self) -> ContextGuard {
+        ContextGuard { previous: Some(active::swap(self.slot())), not_send: PhantomData }
+    }
+
+    /// A closure that runs `f` in this context, on whatever thread it is called: for `std::thread::spawn` and pools that take jobs.
+    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
+        move || {
+            let _guard = self.attach();
+            f()
+        }
+    }
+
+    /// A closure that runs `f` in this context each time it is called: for pools that map items, such as rayon's.
+    ///
+    /// ```
+    /// use galileo::Context;
+    ///
+    /// let double = Context::current().wrap_fn(|n: u32| n * 2);
+    /// assert_eq!([1, 2].map(&double), [2, 4]);
+    /// ```
+    pub fn wrap_fn<A, R>(self, f: impl Fn(A) -> R) -> impl Fn(A) -> R {
         move |argument| {
             let _guard = self.attach();
             f(argument)

@@ -1,7 +1,8 @@
 //! What few contexts carry: received headers, a session, inherited values.
 
-use crate::model::{SpanId, TraceId};
+use crate::model::{Dataset, Session, SpanId, TraceId};
 use crate::propagation::{Baggage, LangSmithContext, RemoteContext, W3cContext};
+use std::sync::Arc;
 
 /// The rare values of a context, shared by all spans of a trace.
 #[derive(Clone, Debug, Default)]
@@ -12,13 +13,28 @@ pub struct Rare {
     /// The application's own members of W3C baggage, received or added here, which go on with every request.
     pub baggage: Baggage,
     /// The session that traces begun in this context belong to.
-    pub session_id: Option<String>,
+    pub session: Option<Session>,
     /// Tags that every span below inherits.
     pub tags: Vec<String>,
     /// Metadata that every span below inherits.
     pub metadata: Vec<(String, String)>,
-    /// Dataset fields of the trace: `input`, `output`, and `metadata.<name>`.
-    pub dataset: Vec<(String, String)>,
+    /// The dataset row that traces begun in this context answer.
+    pub dataset: Option<Dataset>,
+    /// What these values replaced in the running span, to be put back when that span ends (see [`super::active::set_rare`]).
+    pub(crate) replaced: Option<Arc<Rare>>,
+}
+
+impl Rare {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { remote, baggage, session, tags, metadata, dataset, replaced } = self;
+        remote.is_none()
+            && baggage.is_empty()
+            && session.is_none()
+            && tags.is_empty()
+            && metadata.is_empty()
+            && dataset.is_none()
+            && replaced.is_none()
+    }
 }
 
 /// A parent in another process, as it was read from headers.

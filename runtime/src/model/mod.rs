@@ -4,14 +4,20 @@
 
 mod callsite;
 pub(crate) mod clock;
+mod dataset;
 mod id;
 mod outcome;
 pub(crate) mod part;
+mod session;
 mod span_type;
+mod usage;
 
 pub use callsite::Callsite;
 pub(crate) use id::random_u64;
+pub use dataset::Dataset;
 pub use id::{SpanId, TraceId};
 pub use outcome::Outcome;
 pub use part::{Field, Part, Parts, ValueKind};
+pub use session::Session;
 pub use span_type::SpanType;
+pub use usage::Usage;

@@ -49,7 +49,7 @@ pub enum Field {
     AgentType = 17,
     /// The error began in this span (null value).
     ErrorOrigin = 18,
-    /// The session's id (text, trace fact).
+    /// The session's id by the backend (text, trace fact).
     SessionId = 19,
     /// A dataset field of the trace; the key is `input`, `output` or a metadata name prefixed by `metadata.`.
     Dataset = 20,
@@ -57,10 +57,13 @@ pub enum Field {
     Attribute = 21,
     /// A fact about where the span comes from, such as `w3c.parent_id` or `w3c.trace_id`; the key is its name.
     Origin = 22,
+    /// A fact about the session when the backend has to look it up or create it; the key is `external_id`, `name`,
+    /// `previous_session_id` or `metadata.<name>` (trace fact; an empty name asks for a new session).
+    Session = 23,
 }
 
 impl Field {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::Argument,
         Self::Input,
         Self::Output,
@@ -84,6 +87,7 @@ impl Field {
         Self::Dataset,
         Self::Attribute,
         Self::Origin,
+        Self::Session,
     ];
 }
 
@@ -215,6 +219,24 @@ impl<'b> Parts<'b> {
     #[inline]
     pub fn uint(&mut self, field: Field, key: &str, value: u64) {
         self.push(field, key, ValueKind::UInt, &value.to_le_bytes());
+    }
+
+    /// Adds a signed integer.
+    #[inline]
+    pub fn int(&mut self, field: Field, key: &str, value: i64) {
+        self.push(field, key, ValueKind::Int, &value.to_le_bytes());
+    }
+
+    /// Adds a floating-point number.
+    #[inline]
+    pub fn float(&mut self, field: Field, key: &str, value: f64) {
+        self.push(field, key, ValueKind::Float, &value.to_le_bytes());
+    }
+
+    /// Adds a truth value.
+    #[inline]
+    pub fn bool(&mut self, field: Field, key: &str, value: bool) {
+        self.push(field, key, ValueKind::Bool, &[u8::from(value)]);
     }
 
     /// Adds a field that has no value.

@@ -21,6 +21,9 @@ pub enum SpanType {
 }
 
 impl SpanType {
+    /// How many types there are.
+    pub(crate) const COUNT: usize = 6;
+
     /// The name on the wire, such as `workflow`.
     pub const fn as_str(self) -> &'static str {
         match self {

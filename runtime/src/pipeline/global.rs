@@ -1,11 +1,20 @@
 //! The installed pipeline. A pipeline is an ordinary value; the global only points at one.
 
 use super::queue::Queue;
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::model::{SpanType, TraceId};
+use crate::sampling::{self, Sampler};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// 0: nobody records. Otherwise `generation << 1 | distributed`, so that the first question of every span is one load.
+/// 0: nobody records. Otherwise `generation << 2 | SAMPLES | DISTRIBUTED`, so that the first question of every span is one load.
 static STATE: AtomicU32 = AtomicU32::new(0);
+const DISTRIBUTED: u32 = 1;
+/// The sampler is not the default one: roots have to ask it.
+const SAMPLES: u32 = 2;
+const FLAG_BITS: u32 = 2;
+/// The sampler in force, by the type of the root; written before `STATE`.
+static THRESHOLDS: [AtomicU64; SpanType::COUNT] = [const { AtomicU64::new(u64::MAX) }; SpanType::COUNT];
+static PARENT_BASED: AtomicBool = AtomicBool::new(true);
 static NEXT: AtomicU32 = AtomicU32::new(1);
 static QUEUE: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
 
@@ -19,29 +28,47 @@ pub(crate) fn enabled() -> bool {
 /// The number of the installed pipeline, 0 for none.
 #[inline]
 pub(crate) fn generation() -> u32 {
-    STATE.load(Ordering::Relaxed) >> 1
+    STATE.load(Ordering::Relaxed) >> FLAG_BITS
 }
 
 /// Whether the installed pipeline announces spans while they run and may hand its trace to other services.
 #[inline]
 pub(crate) fn distributed() -> bool {
-    STATE.load(Ordering::Relaxed) & 1 != 0
+    STATE.load(Ordering::Relaxed) & DISTRIBUTED != 0
+}
+
+/// Whether a trace that begins here is recorded.
+#[inline]
+pub(crate) fn samples(trace: TraceId, root: SpanType) -> bool {
+    // Acquire pairs with the store in `install`: who sees the flag sees the rates.
+    STATE.load(Ordering::Acquire) & SAMPLES == 0
+        || THRESHOLDS.get(root as usize).is_none_or(|t| sampling::is_below(trace, t.load(Ordering::Relaxed)))
+}
+
+/// Whether the decision of a calling service is followed.
+pub(crate) fn follows_callers() -> bool {
+    STATE.load(Ordering::Acquire) & SAMPLES == 0 || PARENT_BASED.load(Ordering::Relaxed)
 }
 
 /// A number for a new pipeline.
 pub(crate) fn next_generation() -> u32 {
-    // 31 bits of generations; zero means none.
-    (NEXT.fetch_add(1, Ordering::Relaxed) & (u32::MAX >> 1)).max(1)
+    // 30 bits of generations; zero means none.
+    (NEXT.fetch_add(1, Ordering::Relaxed) & (u32::MAX >> FLAG_BITS)).max(1)
 }
 
-/// Makes `queue` the one that spans go to. `false` when another one is installed.
-pub(crate) fn install(queue: &Arc<Queue>, distributed: bool) -> bool {
+/// Makes `queue` the one that spans go to, of the traces that `sampler` takes. `false` when another one is installed.
+pub(crate) fn install(queue: &Arc<Queue>, distributed: bool, sampler: Sampler) -> bool {
     let mut slot = QUEUE.write().unwrap_or_else(PoisonError::into_inner);
     if slot.is_some() {
         return false;
     }
     *slot = Some(queue.clone());
-    STATE.store(queue.generation() << 1 | u32::from(distributed), Ordering::Release);
+    for (slot, threshold) in THRESHOLDS.iter().zip(sampler.thresholds()) {
+        slot.store(*threshold, Ordering::Relaxed);
+    }
+    PARENT_BASED.store(sampler.is_parent_based(), Ordering::Relaxed);
+    let flags = if distributed { DISTRIBUTED } else { 0 } | if sampler.is_default() { 0 } else { SAMPLES };
+    STATE.store(queue.generation() << FLAG_BITS | flags, Ordering::Release);
     true
 }
 

@@ -4,21 +4,34 @@ use super::queue::Queue;
 use super::record::{Kind, Record};
 use super::{callsite, global};
 use crate::model::Field;
+use crate::sampling::Sampler;
 use std::sync::{Arc, Mutex, PoisonError};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The records that `run` made, a line each: kind, name, parent's name, values.
 pub(crate) fn recorded(run: impl FnOnce()) -> Vec<String> {
+    recorded_by(Sampler::default(), run)
+}
+
+/// The same with a sampler.
+pub(crate) fn recorded_by(sampler: Sampler, run: impl FnOnce()) -> Vec<String> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let queue = Arc::new(Queue::new(global::next_generation(), 1 << 20, Box::new(|| ())));
-    assert!(global::install(&queue, true), "a pipeline is installed already");
+    assert!(global::install(&queue, true, sampler), "a pipeline is installed already");
     run();
     global::uninstall(&queue);
     let mut names = std::collections::HashMap::new();
     let mut lines = Vec::new();
     queue.drain(&mut Vec::new(), |record| lines.push(describe(record, &mut names)));
     lines
+}
+
+/// Runs a closure while nobody records.
+pub(crate) fn unrecorded(run: impl FnOnce()) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(!global::enabled());
+    run();
 }
 
 fn describe(record: &Record<'_>, names: &mut std::collections::HashMap<[u8; 16], String>) -> String {

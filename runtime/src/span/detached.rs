@@ -1,6 +1,6 @@
 //! A span whose life is neither a scope nor a future: a response that is streamed, a step of the imperative logger.
 
-use super::open::{Opened, dynamic_callsite, open};
+use super::open::{Opened, dynamic_callsite, note, open};
 use crate::context::Context;
 use crate::model::{Outcome, Parts, SpanType};
 
@@ -17,7 +17,8 @@ impl Detached {
     pub(crate) fn open(span_type: SpanType, parent: &Context, write: impl FnOnce(&mut Parts<'_>)) -> Self {
         let (active, rare) = parent.slot();
         let opened = if super::enabled() {
-            open(dynamic_callsite(span_type), active, rare.as_deref(), write)
+            let _inside = parent.attach();
+            open(dynamic_callsite(span_type), write)
         } else {
             Opened { active, recorded: false }
         };
@@ -31,15 +32,18 @@ impl Detached {
 
     /// Adds to the span.
     pub(crate) fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
-        if !self.ended {
-            self.opened.note(write);
+        if self.opened.recorded && !self.ended {
+            note(self.opened.active, write);
         }
     }
 
     /// Ends the span; a second end does nothing.
     pub(crate) fn end(&mut self, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
         if !std::mem::replace(&mut self.ended, true) {
-            self.opened.close(outcome, write);
+            self.opened.close(|parts| {
+                write(parts);
+                outcome
+            });
         }
     }
 

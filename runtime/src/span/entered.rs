@@ -1,6 +1,6 @@
 //! A span of the running thread: current from its opening to its end.
 
-use super::open::{Opened, open};
+use super::open::{Opened, note, open};
 use crate::context::active::{self, Active};
 use crate::model::{Callsite, Outcome, Parts};
 use std::marker::PhantomData;
@@ -21,28 +21,42 @@ impl Entered {
     #[inline]
     pub fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
         let previous = active::get();
-        let rare = if previous.has_rare() { active::rare() } else { None };
-        let opened = open(site, previous, rare.as_deref(), capture);
+        let opened = open(site, capture);
         active::set(opened.active);
         Self { opened, previous, ended: false, not_send: PhantomData }
     }
 
     /// Ends the span with this outcome; `capture` adds the output.
     #[inline]
-    pub fn end(mut self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
-        self.finish(outcome, capture);
+    pub fn end(self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
+        self.end_with(|parts| {
+            capture(parts);
+            outcome
+        });
+    }
+
+    /// Ends the span; `capture` adds the output and says how it ended.
+    #[inline]
+    pub fn end_with(mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+        self.finish(capture);
     }
 
     /// Adds to the span.
     pub fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
-        self.opened.note(write);
+        if self.opened.recorded {
+            note(self.opened.active, write);
+        }
+    }
+
+    pub(super) fn opened(&self) -> Opened {
+        self.opened
     }
 
     #[inline]
-    fn finish(&mut self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
+    fn finish(&mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         self.ended = true;
-        active::set(self.previous);
-        self.opened.close(outcome, capture);
+        active::leave(self.previous);
+        self.opened.close(capture);
     }
 }
 
@@ -51,7 +65,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         if !self.ended {
             let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Ok };
-            self.finish(outcome, |_| {});
+            self.finish(|_| outcome);
         }
     }
 }

@@ -6,18 +6,24 @@ mod builder;
 mod current;
 mod detached;
 mod entered;
+mod held;
+mod items;
 mod open;
+mod spanned;
 #[cfg(test)]
 mod tests;
 mod traced;
+mod value;
 
 pub use builder::{Span, SpanGuard};
 pub use current::{CurrentSpan, current_span};
 pub(crate) use detached::Detached;
 pub use entered::Entered;
-pub use traced::{InSpan, Traced};
+pub use items::{Flow, ItemSink, TracedIterator, TracedStream};
+pub use spanned::{InSpan, Spanned};
+pub use traced::Traced;
 
-use crate::context::{Context, active};
+use crate::context::active;
 use crate::pipeline::global;
 
 /// Whether anybody records; the first question of every span.
@@ -30,9 +36,4 @@ pub fn enabled() -> bool {
 #[inline(always)]
 pub fn recording() -> bool {
     global::enabled() && active::get().is_recorded()
-}
-
-/// The parent of a span that is not the running context: see `parent =` of the attribute and the builders.
-pub(crate) fn parent_of(context: &Context) -> active::Slot {
-    (context.active, context.rare.clone())
 }

@@ -1,10 +1,11 @@
 //! The two ends of every span.
 
-use crate::context::active::Active;
+use crate::context::active::{self, Active};
 use crate::context::{Rare, Remote, RemoteKind};
 use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
+use crate::suppress;
 use std::cell::Cell;
 
 thread_local! {
@@ -24,37 +25,36 @@ pub(crate) struct Opened {
     pub(crate) recorded: bool,
 }
 
-/// Opens a span under `parent` and returns its context. `write` adds the captured input; it is not called for an unsampled trace.
+/// Opens a span under the thread's current one and returns its context, which the caller makes current. `write` adds the captured
+/// input; it is not called for an unsampled trace.
 #[inline]
-pub(crate) fn open(
-    site: &'static Callsite,
-    parent: Active,
-    rare: Option<&Rare>,
-    write: impl FnOnce(&mut Parts<'_>),
-) -> Opened {
-    if !parent.is_recorded() {
-        return Opened { active: parent, recorded: false };
+pub(crate) fn open(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Opened {
+    let parent = active::get();
+    if !parent.is_recorded() || suppress::is_suppressed() {
+        return Opened { active: parent.scoped(), recorded: false };
+    }
+    let (active, flags) = parent.child(SpanId::random(), site.span_type);
+    if !active.is_recorded() {
+        return Opened { active, recorded: false };
     }
     let number = callsite::number(site);
-    let span = SpanId::random();
-    let (active, flags) = parent.child(span, site.span_type);
-    let entry = flags.has(StartFlags::ENTRY);
     with_parts(
         |parts| {
             write(parts);
-            if let Some(rare) = rare {
-                write_rare(rare, entry, parts);
+            if active.has_rare() {
+                active::read_rare(|rare| write_rare(rare, flags.has(StartFlags::ENTRY), parts));
             }
         },
-        |parts| {
+        |(), parts| {
             let header = Header {
                 kind: Kind::Start,
                 detail: site.span_type as u8,
                 flags,
                 callsite: number,
                 trace: active.trace,
-                span,
+                span: active.span,
                 parent: parent.span,
+                // After the capture, which is not the span's work.
                 time: clock::now(),
             };
             Opened { active, recorded: queue::push(&header, parts) }
@@ -63,53 +63,47 @@ pub(crate) fn open(
 }
 
 impl Opened {
-    /// Ends the span. `write` adds the captured output.
+    /// Ends the span. `write` adds the captured output and says how the span ended.
     #[inline]
-    pub(crate) fn close(self, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
+    pub(crate) fn close(self, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         if self.recorded {
+            // Before the capture, which is not the span's work.
             let time = clock::now();
-            push_with_parts(Kind::End, outcome as u8, self.active, time, write);
-        }
-    }
-
-    /// Adds to the span while it is open.
-    #[inline]
-    pub(crate) fn note(self, write: impl FnOnce(&mut Parts<'_>)) {
-        if self.recorded {
-            note(self.active, write);
+            with_parts(write, |outcome, parts| {
+                queue::push(&header(Kind::End, outcome as u8, self.active, time), parts);
+            });
         }
     }
 }
 
 /// Adds to the span of `active`.
 pub(crate) fn note(active: Active, write: impl FnOnce(&mut Parts<'_>)) {
-    push_with_parts(Kind::Note, 0, active, clock::now(), write);
-}
-
-#[inline]
-fn push_with_parts(kind: Kind, detail: u8, active: Active, time: u64, write: impl FnOnce(&mut Parts<'_>)) {
-    with_parts(write, |parts| {
-        let header = Header {
-            kind,
-            detail,
-            flags: StartFlags::default(),
-            callsite: 0,
-            trace: active.trace,
-            span: active.span,
-            parent: SpanId::NONE,
-            time,
-        };
-        queue::push(&header, parts);
+    let time = clock::now();
+    with_parts(write, |(), parts| {
+        queue::push(&header(Kind::Note, 0, active, time), parts);
     });
 }
 
-/// Runs `write` over the thread's scratch and hands the bytes to `done`.
+fn header(kind: Kind, detail: u8, active: Active, time: u64) -> Header {
+    Header {
+        kind,
+        detail,
+        flags: StartFlags::default(),
+        callsite: 0,
+        trace: active.trace,
+        span: active.span,
+        parent: SpanId::NONE,
+        time,
+    }
+}
+
+/// Runs `write` over the thread's scratch and hands its result and the bytes to `done`.
 #[inline]
-fn with_parts<R>(write: impl FnOnce(&mut Parts<'_>), done: impl FnOnce(&[u8]) -> R) -> R {
+fn with_parts<W, R>(write: impl FnOnce(&mut Parts<'_>) -> W, done: impl FnOnce(W, &[u8]) -> R) -> R {
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.clear();
-    write(&mut Parts::new(&mut scratch));
-    let result = done(&scratch);
+    let written = write(&mut Parts::new(&mut scratch));
+    let result = done(written, &scratch);
     if scratch.capacity() <= SCRATCH_KEPT {
         // A nested use may have left a scratch of its own; one of the two is enough.
         let _ = SCRATCH.try_with(|cell| cell.set(scratch));
@@ -125,14 +119,21 @@ fn write_rare(rare: &Rare, entry: bool, parts: &mut Parts<'_>) {
     for (key, value) in &rare.metadata {
         parts.text(Field::Metadata, key, value);
     }
+    // The rest are facts about the trace; they stand on the first span of this process.
     if !entry {
         return;
     }
-    if let Some(session) = &rare.session_id {
-        parts.text(Field::SessionId, "", session);
+    if let Some(session) = &rare.session {
+        write_session(session, parts);
     }
-    for (key, value) in &rare.dataset {
-        parts.text(Field::Dataset, key, value);
+    if let Some(row) = &rare.dataset {
+        let fields = [("input", &row.input), ("output", &row.output)];
+        for (key, value) in fields.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k, v))) {
+            parts.text(Field::Dataset, key, value);
+        }
+        for (key, value) in &row.metadata {
+            parts.text(Field::Dataset, &format!("metadata.{key}"), value);
+        }
     }
     if let Some(remote) = &rare.remote {
         write_origin(remote, parts);
@@ -160,6 +161,24 @@ fn write_origin(remote: &Remote, parts: &mut Parts<'_>) {
     }
 }
 
+fn write_session(session: &crate::model::Session, parts: &mut Parts<'_>) {
+    if let Some(id) = &session.id {
+        parts.text(Field::SessionId, "", id);
+        return;
+    }
+    let facts = [
+        ("external_id", &session.external_id),
+        ("name", &session.name),
+        ("previous_session_id", &session.previous_session_id),
+    ];
+    for (key, value) in facts.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k, v))) {
+        parts.text(Field::Session, key, value);
+    }
+    for (key, value) in &session.metadata {
+        parts.text(Field::Session, &format!("metadata.{key}"), value);
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -168,7 +187,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The span type that a builder or an attribute gave, for a span whose name is not static.
+/// The callsite of spans of this type whose name is not static.
 pub(crate) fn dynamic_callsite(span_type: SpanType) -> &'static Callsite {
     macro_rules! site {
         ($kind:ident) => {{

@@ -1,14 +1,11 @@
 //! A future that owns a span: opened at its first poll, current during each poll, ended with its result or when it is dropped.
 
-use super::Span;
-use super::open::{Opened, dynamic_callsite, open};
-use crate::context::Rare;
-use crate::context::active;
+use super::held::Held;
+use crate::context::Context;
 use crate::model::{Callsite, Outcome, Parts};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
 pin_project! {
@@ -27,7 +24,7 @@ pin_project! {
         site: &'static Callsite,
         capture: Option<C>,
         outcome: Option<O>,
-        state: State,
+        held: Held,
     }
 
     impl<F, C, O> PinnedDrop for Traced<F, C, O>
@@ -38,22 +35,9 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let State::Open(opened, rare) = std::mem::replace(this.state, State::Ended) {
-                let panicking = std::thread::panicking();
-                let previous = active::swap((opened.active, rare));
-                this.inner.set(None);
-                active::swap(previous);
-                opened.close(if panicking { Outcome::Panic } else { Outcome::Cancelled }, |_| {});
-            }
+            this.held.abandon(|| this.inner.set(None), |_| {});
         }
     }
-}
-
-enum State {
-    Waiting,
-    /// The span with the rare values of its context.
-    Open(Opened, Option<Arc<Rare>>),
-    Ended,
 }
 
 impl<F, C, O> Traced<F, C, O>
@@ -62,10 +46,16 @@ where
     C: FnOnce(&mut Parts<'_>),
     O: FnOnce(&F::Output, &mut Parts<'_>) -> Outcome,
 {
-    /// `capture` writes the input at the first poll, `outcome` the output at the end.
+    /// `capture` writes the input at the first poll, `outcome` the output at the end. The parent is the context of the first poll.
     #[inline]
     pub fn new(site: &'static Callsite, inner: F, capture: C, outcome: O) -> Self {
-        Self { inner: Some(inner), site, capture: Some(capture), outcome: Some(outcome), state: State::Waiting }
+        Self { inner: Some(inner), site, capture: Some(capture), outcome: Some(outcome), held: Held::new() }
+    }
+
+    /// The same future, whose span opens under `parent`.
+    pub fn under(mut self, parent: &Context) -> Self {
+        self.held = Held::under(parent.slot());
+        self
     }
 }
 
@@ -77,70 +67,19 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let Some(future) = this.inner.as_mut().as_pin_mut() else { return Poll::Pending };
-        if let State::Waiting = this.state {
-            let (parent, rare) = active::current();
-            let capture = this.capture.take();
-            let opened = open(this.site, parent, rare.as_deref(), |parts| {
-                if let Some(capture) = capture {
-                    capture(parts);
-                }
-            });
-            *this.state = State::Open(opened, rare);
+        if this.held.is_waiting()
+            && let Some(capture) = this.capture.take()
+        {
+            this.held.open(this.site, capture);
         }
-        let State::Open(opened, rare) = this.state else { return future.poll(cx) };
-        let output = {
-            let _inside = Inside::new(opened, rare);
-            ready!(future.poll(cx))
-        };
-        let opened = *opened;
-        *this.state = State::Ended;
-        let outcome = this.outcome.take();
-        if opened.recorded {
-            // The outcome is known only after the output was looked at, and both go into one record.
-            let mut kind = Outcome::Ok;
-            let mut bytes = Vec::new();
-            if let Some(outcome) = outcome {
-                kind = outcome(&output, &mut Parts::new(&mut bytes));
-            }
-            opened.close(kind, |parts| parts.append(&bytes));
+        let output = ready!(this.held.step(|| future.poll(cx)));
+        if let Some(outcome) = this.outcome.take() {
+            this.held.close(|parts| outcome(&output, parts));
         }
         Poll::Ready(output)
     }
 }
-
-/// The thread's context is the span's while this lives; what the future changed in the rare values is kept for its next poll.
-struct Inside<'a> {
-    previous: Option<active::Slot>,
-    rare: &'a mut Option<Arc<Rare>>,
-}
-
-impl<'a> Inside<'a> {
-    #[inline]
-    fn new(opened: &Opened, rare: &'a mut Option<Arc<Rare>>) -> Self {
-        let previous = active::swap((opened.active, rare.take()));
-        Self { previous: Some(previous), rare }
-    }
-}
-
-impl Drop for Inside<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(previous) = self.previous.take() {
-            *self.rare = active::swap(previous).1;
-        }
-    }
-}
-
-/// Runs a future in a span made by a builder.
-pub trait InSpan: Future + Sized {
-    /// The future, which owns `span`; it opens at the first poll.
-    fn in_span(self, span: Span) -> impl Future<Output = Self::Output> {
-        let site = dynamic_callsite(span.span_type());
-        Traced::new(site, self, move |parts| span.write(parts), |_, _| Outcome::Ok)
-    }
-}
-
-impl<F: Future> InSpan for F {}

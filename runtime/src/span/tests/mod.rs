@@ -1,3 +1,9 @@
+//! What spans leave behind, read back in words.
+
+mod adding;
+mod flowing;
+mod scopes;
+
 use crate::context::{Context, InContext};
 use crate::model::{Callsite, Field, Outcome, SpanType};
 use crate::pipeline::recorded::recorded;
@@ -88,7 +94,7 @@ fn a_context_carries_over_a_thread_and_holds_its_trace() {
         let context = Context::current();
         drop(outer);
         block_on(Traced::new(&INNER, async {}, |_| {}, |(), _| Outcome::Ok).in_context(context.clone()));
-        context.wrap(|()| Span::tool("late").in_scope(|| ()))(());
+        context.wrap(|| Span::tool("late").in_scope(|| ()))();
     });
     assert_eq!(
         lines,
@@ -115,6 +121,18 @@ fn a_serialize_that_opens_a_span_does_not_disturb_the_capture() {
         drop(outer);
     });
     assert_eq!(lines, ["start nested under -", "ok nested", "start outer under - q=kept", "ok outer"]);
+}
+
+#[test]
+fn a_panic_inside_a_future_is_recorded_also_when_it_is_caught() {
+    use ::futures::FutureExt;
+    let lines = recorded(|| {
+        let task = async { std::panic::resume_unwind(Box::new("out of ink")) }.in_span(Span::tool("write"));
+        let caught = block_on(std::panic::AssertUnwindSafe(task).catch_unwind());
+        let caught: Result<(), _> = caught;
+        assert!(caught.is_err_and(|payload| payload.downcast_ref() == Some(&"out of ink")));
+    });
+    assert_eq!(lines, ["start write under -", "panic write =out of ink"]);
 }
 
 async fn yield_once() {
