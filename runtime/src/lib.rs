@@ -2,8 +2,8 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
-pub mod config;
 mod capture;
+pub mod config;
 pub mod context;
 mod dataset;
 mod diag;

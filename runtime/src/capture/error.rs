@@ -31,7 +31,11 @@ impl<E: Deref<Target: Error>> ErrorText<Target> for E {
 }
 
 /// Causes that repeat what was said already (many error types print their source themselves) are left out.
-fn write_chain(error: &dyn fmt::Display, mut source: Option<&(dyn Error + 'static)>, out: &mut dyn Write) -> fmt::Result {
+fn write_chain(
+    error: &dyn fmt::Display,
+    mut source: Option<&(dyn Error + 'static)>,
+    out: &mut dyn Write,
+) -> fmt::Result {
     if source.is_none() {
         return write!(out, "{error}");
     }

@@ -14,9 +14,35 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 
 /// Alone enough.
 const WORDS: [&str; 29] = [
-    "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "secret", "secrets", "credential", "credentials",
-    "authorization", "jwt", "cookie", "cookies", "bearer", "apikey", "apikeys", "accesskey", "privatekey", "secretkey",
-    "clientsecret", "apitoken", "authtoken", "accesstoken", "refreshtoken", "sessiontoken", "ssn", "cvv", "cvc",
+    "password",
+    "passwords",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "secrets",
+    "credential",
+    "credentials",
+    "authorization",
+    "jwt",
+    "cookie",
+    "cookies",
+    "bearer",
+    "apikey",
+    "apikeys",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "clientsecret",
+    "apitoken",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "sessiontoken",
+    "ssn",
+    "cvv",
+    "cvc",
 ];
 
 /// A `key` after one of these is a secret.
@@ -25,9 +51,38 @@ const KEYS: [&str; 10] =
 
 /// A `token` after one of these is a piece of text, a cursor or a signal, no credential.
 const HARMLESS_TOKENS: [&str; 32] = [
-    "next", "page", "continuation", "cursor", "first", "last", "prev", "previous", "start", "end", "eos", "bos", "pad",
-    "unk", "stop", "mask", "sep", "cls", "special", "per", "cancel", "cancellation", "max", "min", "output", "input",
-    "completion", "prompt", "text", "generated", "partial", "new",
+    "next",
+    "page",
+    "continuation",
+    "cursor",
+    "first",
+    "last",
+    "prev",
+    "previous",
+    "start",
+    "end",
+    "eos",
+    "bos",
+    "pad",
+    "unk",
+    "stop",
+    "mask",
+    "sep",
+    "cls",
+    "special",
+    "per",
+    "cancel",
+    "cancellation",
+    "max",
+    "min",
+    "output",
+    "input",
+    "completion",
+    "prompt",
+    "text",
+    "generated",
+    "partial",
+    "new",
 ];
 
 fn is_secret(words: &[&str]) -> bool {
@@ -55,8 +110,18 @@ fn may_be_secret(name: &[u8]) -> bool {
         mask
     }
     const HINTS: [u32; 13] = [
-        letters(b"pas"), letters(b"pwd"), letters(b"secrt"), letters(b"cred"), letters(b"auth"), letters(b"jwt"),
-        letters(b"coki"), letters(b"bear"), letters(b"key"), letters(b"token"), letters(b"sn"), letters(b"cv"),
+        letters(b"pas"),
+        letters(b"pwd"),
+        letters(b"secrt"),
+        letters(b"cred"),
+        letters(b"auth"),
+        letters(b"jwt"),
+        letters(b"coki"),
+        letters(b"bear"),
+        letters(b"key"),
+        letters(b"token"),
+        letters(b"sn"),
+        letters(b"cv"),
         letters(b"cardnumbe"),
     ];
     let mask = name.iter().fold(0u32, |mask, byte| mask | 1 << (byte & 31));

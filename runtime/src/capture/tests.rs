@@ -31,7 +31,8 @@ impl Random {
     }
 
     fn text(&mut self) -> String {
-        let alphabet = ['a', 'Z', ' ', '"', '\\', '\n', '\u{1}', '\u{7f}', 'é', '漢', '🦀', '/', '\u{2028}', 'x', 'y', 'z'];
+        let alphabet =
+            ['a', 'Z', ' ', '"', '\\', '\n', '\u{1}', '\u{7f}', 'é', '漢', '🦀', '/', '\u{2028}', 'x', 'y', 'z'];
         let (length, plain) = (self.next(90), self.next(2) == 0);
         (0..length).map(|_| if plain { 'p' } else { alphabet[self.next(16) as usize] }).collect()
     }
@@ -107,8 +108,14 @@ fn a_hundred_megabytes_cost_what_the_limit_costs() {
 #[test]
 fn numbers_that_other_readers_would_spoil_become_text() {
     assert_eq!(json(&(f64::NAN, f64::INFINITY, f64::NEG_INFINITY)), r#"["NaN","Infinity","-Infinity"]"#);
-    assert_eq!(json(&(1u64 << 53, (1u64 << 53) + 1, -(1i64 << 53))), r#"[9007199254740992,"9007199254740993",-9007199254740992]"#);
-    assert_eq!(json(&(7u128, u128::MAX, i128::MIN, i64::MIN)), format!(r#"[7,"{}","{}","{}"]"#, u128::MAX, i128::MIN, i64::MIN));
+    assert_eq!(
+        json(&(1u64 << 53, (1u64 << 53) + 1, -(1i64 << 53))),
+        r#"[9007199254740992,"9007199254740993",-9007199254740992]"#
+    );
+    assert_eq!(
+        json(&(7u128, u128::MAX, i128::MIN, i64::MIN)),
+        format!(r#"[7,"{}","{}","{}"]"#, u128::MAX, i128::MIN, i64::MIN)
+    );
     assert_eq!(json(&(0.1f32, 1.0f64, 1e300f64, 0u8, -5i8)), "[0.1,1.0,1e300,0,-5]");
 }
 
@@ -164,15 +171,70 @@ fn fields_and_keys_that_look_secret_are_not_shown() {
 #[test]
 fn secret_names_are_known_in_all_spellings() {
     let secret = [
-        "password", "db_password", "userPassword", "PASSWD", "secret", "client_secret", "clientSecret", "api_key", "apiKey",
-        "x-api-key", "X_API_KEY", "apikey", "openai_api_key", "private_key_pem", "token", "auth_token", "accessToken",
-        "id_token", "authorization", "Authorization", "credentials", "jwt", "session_cookie", "set-cookie", "bearer", "ssn",
-        "cvv", "card_number", "creditCard", "passphrase", "auth", "signing_key",
+        "password",
+        "db_password",
+        "userPassword",
+        "PASSWD",
+        "secret",
+        "client_secret",
+        "clientSecret",
+        "api_key",
+        "apiKey",
+        "x-api-key",
+        "X_API_KEY",
+        "apikey",
+        "openai_api_key",
+        "private_key_pem",
+        "token",
+        "auth_token",
+        "accessToken",
+        "id_token",
+        "authorization",
+        "Authorization",
+        "credentials",
+        "jwt",
+        "session_cookie",
+        "set-cookie",
+        "bearer",
+        "ssn",
+        "cvv",
+        "card_number",
+        "creditCard",
+        "passphrase",
+        "auth",
+        "signing_key",
     ];
     let harmless = [
-        "query", "tokens", "max_tokens", "token_count", "next_token", "page_token", "key", "keys", "sort_key", "primary_key",
-        "author", "authority", "pass", "passage", "compass", "monkey", "id", "name", "prompt", "messages", "secretary",
-        "tokenizer", "keyboard", "card", "cookiecutter", "eos_token", "prompt_tokens", "a", "", "_",
+        "query",
+        "tokens",
+        "max_tokens",
+        "token_count",
+        "next_token",
+        "page_token",
+        "key",
+        "keys",
+        "sort_key",
+        "primary_key",
+        "author",
+        "authority",
+        "pass",
+        "passage",
+        "compass",
+        "monkey",
+        "id",
+        "name",
+        "prompt",
+        "messages",
+        "secretary",
+        "tokenizer",
+        "keyboard",
+        "card",
+        "cookiecutter",
+        "eos_token",
+        "prompt_tokens",
+        "a",
+        "",
+        "_",
     ];
     for name in secret {
         assert!(is_secret_name(name), "`{name}` should be redacted");

@@ -106,7 +106,9 @@ impl Value<'_> {
                 write_text(out, text, limit());
                 ValueKind::Text
             }
-            Self::Json(value) => careful(out, ValueKind::Json, value.type_name(), |out| json::write(out, value, limit())),
+            Self::Json(value) => {
+                careful(out, ValueKind::Json, value.type_name(), |out| json::write(out, value, limit()))
+            }
             Self::Debug(value) => {
                 careful(out, ValueKind::Debug, value.type_name(), |out| collect(out, |text| value.write(text)))
             }
@@ -114,7 +116,9 @@ impl Value<'_> {
                 careful(out, ValueKind::Text, value.type_name(), |out| collect(out, |text| value.write(text)))
             }
             Self::Error(error) => careful(out, ValueKind::Text, "error", |out| collect(out, |text| error.write(text))),
-            Self::ErrorBox(error) => careful(out, ValueKind::Text, "error", |out| collect(out, |text| error.write(text))),
+            Self::ErrorBox(error) => {
+                careful(out, ValueKind::Text, "error", |out| collect(out, |text| error.write(text)))
+            }
             Self::TypeName(name) => {
                 out.extend_from_slice(name.as_bytes());
                 ValueKind::TypeName

@@ -104,7 +104,11 @@ impl Context {
         if let Some(rejection) = headers.rejected.first() {
             diag::warn(
                 "headers",
-                format_args!("incoming header `{}` is {} and was taken as absent", rejection.header.name(), rejection.reason),
+                format_args!(
+                    "incoming header `{}` is {} and was taken as absent",
+                    rejection.header.name(),
+                    rejection.reason
+                ),
             );
         }
         let remote = Remote::from_headers(&headers);

@@ -13,8 +13,8 @@ mod span_type;
 mod usage;
 
 pub use callsite::Callsite;
-pub(crate) use id::random_u64;
 pub use dataset::Dataset;
+pub(crate) use id::random_u64;
 pub use id::{SpanId, TraceId};
 pub use outcome::Outcome;
 pub use part::{Field, Part, Parts, ValueKind};

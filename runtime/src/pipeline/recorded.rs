@@ -3,7 +3,7 @@
 use super::queue::Queue;
 use super::record::{Kind, Record};
 use super::{callsite, global};
-use crate::model::Field;
+use crate::model::{Field, Part, ValueKind};
 use crate::sampling::Sampler;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +37,7 @@ pub(crate) fn unrecorded(run: impl FnOnce()) {
 fn describe(record: &Record<'_>, names: &mut std::collections::HashMap<[u8; 16], String>) -> String {
     let header = record.header;
     let values: Vec<String> =
-        record.parts.clone().filter(|p| p.field != Field::Name).map(|p| format!("{}={}", p.key, p.text())).collect();
+        record.parts.clone().filter(|p| p.field != Field::Name).map(|p| format!("{}={}", p.key, word(&p))).collect();
     let name = record.parts.clone().find(|p| p.field == Field::Name).map(|p| p.text().to_owned());
     let verb = match header.kind {
         Kind::Start => {
@@ -55,4 +55,12 @@ fn describe(record: &Record<'_>, names: &mut std::collections::HashMap<[u8; 16],
     let parent =
         if header.kind == Kind::Start { format!(" under {}", of(header.parent.to_bytes())) } else { String::new() };
     format!("{verb} {}{parent} {}", of(header.span.to_bytes()), values.join(" ")).trim_end().to_owned()
+}
+
+fn word(part: &Part<'_>) -> String {
+    match part.kind {
+        ValueKind::Int | ValueKind::UInt => part.as_u64().map(|n| n.to_string()).unwrap_or_default(),
+        ValueKind::Bool => (part.value == [1]).to_string(),
+        _ => part.text().to_owned(),
+    }
 }

@@ -34,12 +34,12 @@ fn the_current_span_takes_what_is_added_to_it() {
         [
             "start ask under -",
             "note ask =because",
-            "note ask num_input_tokens= num_output_tokens= num_total_tokens= time_to_first_token_ns=",
+            "note ask num_input_tokens=12 num_output_tokens=5 num_total_tokens=17 time_to_first_token_ns=3000000",
             "note ask =t",
             "note ask k=v",
-            "note ask cache.hit=",
+            "note ask cache.hit=true",
             r#"note ask retry={"after":1}"#,
-            "note ask =",
+            "note ask =429",
             "note ask =too many",
             "ok ask"
         ]
