@@ -136,7 +136,7 @@ fn the_span_lasts_until_the_body_is_through() {
             "ok in handler",
             "start in body under POST /users/{id}",
             "ok in body",
-            "ok POST /users/{id} ="
+            "ok POST /users/{id} =200"
         ]
     );
 }
@@ -156,7 +156,7 @@ fn failures_are_told_apart() {
         .pop()
         .unwrap()
     };
-    assert_eq!(run(|| steps([])), "ok POST /users/{id} =");
+    assert_eq!(run(|| steps([])), "ok POST /users/{id} =200");
     assert_eq!(run(|| Err("no")), "error POST /users/{id} =the service failed before it answered");
     assert_eq!(run(|| steps([Step::Data("a"), Step::Error])), "error POST /users/{id} =the response's body failed");
     assert_eq!(run(|| steps([Step::Panic])), "panic POST /users/{id} =body panicked");
@@ -164,15 +164,15 @@ fn failures_are_told_apart() {
         run(|| std::panic::resume_unwind(Box::new("handler panicked"))),
         "panic POST /users/{id} =handler panicked"
     );
-    assert_eq!(run(|| steps([Step::Trailers("0")])), "ok POST /users/{id} =");
-    assert_eq!(run(|| steps([Step::Trailers("14")])), "error POST /users/{id} = =gRPC status 14");
+    assert_eq!(run(|| steps([Step::Trailers("0")])), "ok POST /users/{id} =200");
+    assert_eq!(run(|| steps([Step::Trailers("14")])), "error POST /users/{id} =200 =gRPC status 14");
     assert_eq!(
         run(|| Response::builder().status(503).body(Steps::default()).map_err(|_| "no")),
-        "error POST /users/{id} = =HTTP 503 Service Unavailable"
+        "error POST /users/{id} =503 =HTTP 503 Service Unavailable"
     );
     assert_eq!(
         run(|| Response::builder().status(404).body(Steps::default()).map_err(|_| "no")),
-        "ok POST /users/{id} =",
+        "ok POST /users/{id} =404",
         "the caller's mistake"
     );
 }
@@ -226,12 +226,12 @@ fn a_server_that_stops_reading_after_the_last_byte_has_read_it_all() {
     fn empty(status: u16) -> Response<Steps> {
         Response::builder().status(status).body(Steps::default()).unwrap()
     }
-    assert_eq!(run(Method::POST, sized, 2), "ok POST /users/{id} =");
+    assert_eq!(run(Method::POST, sized, 2), "ok POST /users/{id} =200");
     assert_eq!(run(Method::POST, sized, 1), "cancelled POST /users/{id}");
-    assert_eq!(run(Method::HEAD, sized, 0), "ok HEAD /users/{id} =", "nobody reads the body of HEAD");
-    assert_eq!(run(Method::GET, || empty(101), 0), "ok GET /users/{id} =", "an upgrade");
-    assert_eq!(run(Method::GET, || empty(204), 0), "ok GET /users/{id} =");
-    assert_eq!(run(Method::GET, || empty(304), 0), "ok GET /users/{id} =");
+    assert_eq!(run(Method::HEAD, sized, 0), "ok HEAD /users/{id} =200", "nobody reads the body of HEAD");
+    assert_eq!(run(Method::GET, || empty(101), 0), "ok GET /users/{id} =101", "an upgrade");
+    assert_eq!(run(Method::GET, || empty(204), 0), "ok GET /users/{id} =204");
+    assert_eq!(run(Method::GET, || empty(304), 0), "ok GET /users/{id} =304");
     assert_eq!(run(Method::GET, || empty(200), 0), "cancelled GET /users/{id}");
 }
 
@@ -333,5 +333,5 @@ fn a_grpc_call_is_named_after_its_method() {
         read(response.into_body());
     });
     assert!(lines[0].starts_with("start search.Search/Query under -"), "{lines:?}");
-    assert_eq!(lines[1], "error search.Search/Query = =gRPC status 5 no such document");
+    assert_eq!(lines[1], "error search.Search/Query =200 =gRPC status 5 no such document");
 }
