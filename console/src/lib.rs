@@ -3,16 +3,22 @@
 //!
 //! [`serve`] is the whole console on a listener of the caller's choice; the `galileo-console` command is a thin wrapper around it.
 
+mod api;
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod store;
+pub mod term;
 pub mod time;
+mod ingest;
 mod ui;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 
 pub use config::Config;
@@ -25,6 +31,8 @@ pub struct AppState {
     pub store: Store,
     /// The settings.
     pub config: Arc<Config>,
+    /// The port that a `Host` header must name; any when unknown.
+    pub port: Option<u16>,
 }
 
 impl AppState {
@@ -33,13 +41,18 @@ impl AppState {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(config: Config) -> Result<AppState, StoreError> {
-        Ok(AppState { store: Store::open(config.database.as_deref())?, config: Arc::new(config) })
+        Ok(AppState { store: Store::open(config.database.as_deref())?, config: Arc::new(config), port: None })
     }
 }
 
 /// The console as an axum router.
 pub fn app(state: AppState) -> Router {
-    Router::new().merge(ui::routes()).with_state(state)
+    Router::new()
+        .merge(api::routes())
+        .merge(ui::routes())
+        .layer(DefaultBodyLimit::disable()) // `api::body` has limits of its own, also on the inflated form.
+        .layer(from_fn_with_state(state.clone(), api::guard::check))
+        .with_state(state)
 }
 
 /// Why a console could not start or had to stop.
@@ -67,6 +80,7 @@ impl std::error::Error for ServeError {}
 /// # Errors
 /// When the database cannot be opened, or the listener fails.
 pub async fn serve(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-    let state = tokio::task::spawn_blocking(move || AppState::open(config)).await.unwrap_or(Err(StoreError::Stopped)).map_err(ServeError::Store)?;
+    let mut state = tokio::task::spawn_blocking(move || AppState::open(config)).await.unwrap_or(Err(StoreError::Stopped)).map_err(ServeError::Store)?;
+    state.port = listener.local_addr().ok().map(|address| address.port());
     axum::serve(listener, app(state)).with_graceful_shutdown(shutdown).await.map_err(ServeError::Io)
 }

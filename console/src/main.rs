@@ -1,2 +1,5 @@
 //! The `galileo-console` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    galileo_console::cli::main()
+}

@@ -205,7 +205,7 @@ impl fmt::Display for SpanType {
 }
 
 /// How a span went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It has not ended yet.
@@ -246,6 +246,14 @@ impl Sources {
     }
 }
 
+impl<'de> Deserialize<'de> for Sources {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Sources, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        let known = [("galileo", Sources::GALILEO), ("otlp", Sources::OTLP), ("langsmith", Sources::LANGSMITH)];
+        Ok(known.iter().filter(|(name, _)| names.iter().any(|present| present == name)).fold(Sources::default(), |all, (_, one)| all.union(*one)))
+    }
+}
+
 impl Serialize for Sources {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.names().serialize(serializer)
@@ -253,7 +261,7 @@ impl Serialize for Sources {
 }
 
 /// Tokens of a span, or summed over the llm spans of a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tokens {
     /// Tokens of the prompt.
     pub input: u64,
@@ -264,7 +272,7 @@ pub struct Tokens {
 }
 
 /// One row of the list of traces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceSummary {
     /// The trace.
     pub id: Id,
@@ -309,7 +317,7 @@ pub struct TraceSummary {
 }
 
 /// Input, output and all the rest of a span or trace.
-#[derive(Clone, Debug, PartialEq, Default, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Detail {
     /// What went in, as sent.
     pub input: Option<Value>,
@@ -330,7 +338,7 @@ pub struct Detail {
 }
 
 /// Why a span does not hang under the parent that it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Orphan {
     /// No span with the parent's id has arrived.
@@ -342,7 +350,7 @@ pub enum Orphan {
 }
 
 /// One span in its place in the tree.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpanNode {
     /// The span.
     pub id: Id,
@@ -388,12 +396,12 @@ pub struct SpanNode {
     /// Indices of the children in [`TraceView::spans`], by start.
     pub children: Vec<usize>,
     /// Input, output and the rest; only when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<Detail>>,
 }
 
 /// A trace as a tree.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceView {
     /// The row of the list.
     pub summary: TraceSummary,

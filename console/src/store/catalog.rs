@@ -99,6 +99,22 @@ impl Writer {
         Ok(self.connection.prepare_cached(&format!("{SESSION} WHERE s.id = ?1"))?.query_row([id.0], read_session)?)
     }
 
+    /// Makes a session that a trace refers to and nobody created here known.
+    pub(super) fn ensure_session(&mut self, id: Id, place: Place) -> Result<(), StoreError> {
+        if self.sessions.insert(id) {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO sessions (id, project_no, stream_no, name, metadata, created_ns) VALUES (?1, ?2, ?3, '', '{}', ?4)")?
+                .execute(params![id.0, place.project_no, place.stream_no, now_ns()])?;
+        }
+        Ok(())
+    }
+
+    /// The name of a project; its id when it is not known.
+    pub(crate) fn project_name(&self, id: Id) -> Result<String, StoreError> {
+        let name = self.connection.prepare_cached("SELECT name FROM projects WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional()?;
+        Ok(name.unwrap_or_else(|| id.to_string()))
+    }
+
     /// The newest session of a project with that external id.
     pub(crate) fn session_by_external_id(&mut self, project_id: Id, external_id: &str) -> Result<Option<Session>, StoreError> {
         let sql = format!("{SESSION} WHERE s.external_id = ?2 AND p.id = ?1 ORDER BY s.no DESC LIMIT 1");
@@ -137,10 +153,14 @@ pub(super) fn projects(connection: &Connection) -> Result<Vec<Project>, StoreErr
 }
 
 /// One project by its id.
-pub(crate) fn project(connection: &Connection, id: Id) -> Result<Option<Project>, StoreError> {
+pub(super) fn project(connection: &Connection, id: Id) -> Result<Option<Project>, StoreError> {
     Ok(connection.prepare_cached("SELECT id, name, created_ns FROM projects WHERE id = ?1")?.query_row([id.0], read_project).optional()?)
 }
 
 pub(super) fn log_streams(connection: &Connection, project_id: Id) -> Result<Vec<LogStream>, StoreError> {
     Ok(connection.prepare_cached(&format!("{STREAM} WHERE p.id = ?1 ORDER BY s.name"))?.query_map([project_id.0], read_stream)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn session(connection: &Connection, id: Id) -> Result<Option<Session>, StoreError> {
+    Ok(connection.prepare_cached(&format!("{SESSION} WHERE s.id = ?1"))?.query_row([id.0], read_session).optional()?)
 }

@@ -12,10 +12,10 @@ const LIMIT: usize = 50;
 const MOST: usize = 500;
 const PREVIEW: usize = 200;
 
-const COLUMNS: &str = "SELECT t.id, t.name, t.root_name, p.id, p.name, l.id, l.name, t.session_id, t.services, t.start_ns, t.end_ns, t.complete, t.has_record, t.status_code, t.error_count, t.span_count, t.open_count,
+pub(super) const COLUMNS: &str = "SELECT t.id, t.name, t.root_name, p.id, p.name, l.id, l.name, t.session_id, t.services, t.start_ns, t.end_ns, t.complete, t.has_record, t.status_code, t.error_count, t.span_count, t.open_count,
     t.tokens_input, t.tokens_output, t.tokens_total, t.version, t.doc FROM traces t JOIN projects p ON p.no = t.project_no JOIN streams l ON l.no = t.stream_no";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
     let own_name: String = row.get(1)?;
     let has_record: bool = row.get(12)?;
     let open_count: i64 = row.get(16)?;

@@ -206,8 +206,9 @@ impl Record {
         record
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.tags.is_empty()
+    /// The greatest rank of any cell.
+    pub(crate) fn top_rank(&self) -> Rank {
+        self.cells.values().map(|cell| cell.rank).max().unwrap_or_default()
     }
 }
 

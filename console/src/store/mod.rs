@@ -8,6 +8,7 @@ mod list;
 mod merge;
 mod row;
 mod schema;
+mod search;
 mod trace_row;
 mod tree;
 mod view;
@@ -24,9 +25,11 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub(crate) use catalog::{NewSession, Target};
 pub(crate) use merge::{Level, Rank, Record};
 pub(crate) use row::SpanKey;
+pub(crate) use search::{Column, Condition, Found, Hit, Kind, Operator, Search, Test};
+pub(crate) use view::detail;
 pub(crate) use writer::{Part, Place, SpanPart, SpanUpdate, TracePart, Writer};
 
-use crate::model::{Change, Depth, Id, LogStream, Page, Project, SpanView, TraceQuery, TraceSummary, TraceView};
+use crate::model::{Change, Depth, Id, LogStream, Page, Project, Session, SpanView, TraceQuery, TraceSummary, TraceView};
 
 /// Connections that read at the same time; the disk and two cores do not profit from more.
 const READERS: usize = 4;
@@ -204,6 +207,27 @@ impl Store {
     /// When the database cannot be read.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
         self.read(catalog::projects).await
+    }
+
+    /// One project.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn project(&self, id: Id) -> Result<Option<Project>, StoreError> {
+        self.read(move |connection| catalog::project(connection, id)).await
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn session(&self, id: Id) -> Result<Option<Session>, StoreError> {
+        self.read(move |connection| catalog::session(connection, id)).await
+    }
+
+    /// Records that match a search of the Galileo API.
+    pub(crate) async fn search(&self, search: Search) -> Result<Found, StoreError> {
+        self.read(move |connection| search::run(connection, &search)).await
     }
 
     /// The log streams and experiments of a project by name.

@@ -15,6 +15,10 @@ const SEARCHED_ORPHANS: usize = 200;
 
 const COLUMNS: &str = "key, high, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags";
 
+/// Spans with what the search of the Galileo API needs beside them.
+pub(super) const SEARCH: &str = "SELECT s.key, s.high, s.parent_key, s.parent_high, s.wire_key, s.wire_high, s.type, s.name, s.service, s.start_ns, s.duration_ns, s.ended, s.status_code, s.outcome, s.sources, s.tokens_input, s.tokens_output, s.tokens_total, s.model, s.error, s.flags, s.doc,
+    t.id, t.session_id, p.id, l.id FROM spans s JOIN traces t ON t.no = s.trace_no JOIN projects p ON p.no = s.project_no JOIN streams l ON l.no = s.stream_no";
+
 pub(super) fn trace(connection: &Connection, id: Id, depth: Depth) -> Result<Option<TraceView>, StoreError> {
     let Some(summary) = list::summary(connection, id)? else { return Ok(None) };
     let (no, doc): (i64, String) = connection.prepare_cached("SELECT no, doc FROM traces WHERE id = ?1")?.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -75,7 +79,7 @@ fn key_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<SpanKey>> {
     Ok(key.zip(row.get(index + 1)?).map(|(key, high)| SpanKey { key, high }))
 }
 
-fn read_span(row: &Row<'_>, trace: Id, full: bool) -> rusqlite::Result<Loose> {
+pub(super) fn read_span(row: &Row<'_>, trace: Id, full: bool) -> rusqlite::Result<Loose> {
     let key = SpanKey { key: row.get(0)?, high: row.get(1)? };
     let parent = key_at(row, 2)?;
     let flags: i64 = row.get(20)?;
@@ -109,7 +113,7 @@ fn read_span(row: &Row<'_>, trace: Id, full: bool) -> rusqlite::Result<Loose> {
 }
 
 /// Sorts the fields of a stored record into what everybody reads and the rest.
-pub(super) fn detail(doc: &str) -> Detail {
+pub(crate) fn detail(doc: &str) -> Detail {
     let mut fields: Map<String, Value> = serde_json::from_str(doc).unwrap_or_default();
     for known in ["type", "name", "created_at", "status_code", "parent_id"] {
         fields.remove(known);

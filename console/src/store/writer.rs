@@ -61,6 +61,17 @@ pub(crate) enum Part {
     Trace(TracePart),
 }
 
+impl Part {
+    /// Moves it to another place.
+    pub(crate) fn set_place(&mut self, place: Place) {
+        match self {
+            Part::Span(part) => part.place = place,
+            Part::Trace(part) => part.place = place,
+            Part::Update(_) => {}
+        }
+    }
+}
+
 /// A unit of work. `apply` may run twice: alone again when the transaction that it shared could not be committed.
 pub(super) trait Job: Send {
     fn apply(&mut self, writer: &mut Writer) -> Result<(), StoreError>;
@@ -105,12 +116,14 @@ pub(crate) struct Writer {
     version: u64,
     /// Updates that wait for their span; the look-up is skipped while there are none.
     pending: i64,
-    pub(super) places: HashMap<i64, (Id, Id)>,
+    places: HashMap<i64, (Id, Id)>,
+    /// Sessions that are known to be in their table.
+    pub(super) sessions: HashSet<Id>,
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> Result<Writer, StoreError> {
-        let mut writer = Writer { connection, traces: HashMap::new(), fresh_keys: HashSet::new(), next_trace_no: 1, version: 0, pending: 0, places: HashMap::new() };
+        let mut writer = Writer { connection, traces: HashMap::new(), fresh_keys: HashSet::new(), next_trace_no: 1, version: 0, pending: 0, places: HashMap::new(), sessions: HashSet::new() };
         writer.reload()?;
         Ok(writer)
     }
@@ -120,6 +133,7 @@ impl Writer {
         self.traces.clear();
         self.fresh_keys.clear();
         self.places.clear();
+        self.sessions.clear();
         (self.next_trace_no, self.version) = self.connection.query_row("SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces", [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
         self.pending = self.connection.query_row("SELECT COUNT(*) FROM pending", [], |row| row.get(0))?;
         Ok(())
@@ -144,6 +158,9 @@ impl Writer {
         trace.has_record |= part.create;
         trace.complete |= part.complete;
         trace.derive_record(&before);
+        if let Some(session) = part.record.text("session_id").and_then(|text| text.parse().ok()) {
+            self.ensure_session(session, part.place)?;
+        }
         self.traces.insert(part.trace_id, trace);
         Ok(())
     }

@@ -1,0 +1,81 @@
+//! Request bodies: bounded in size before and after inflation, one layer of gzip or none.
+
+use std::io::Read as _;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
+
+use super::ApiError;
+
+/// Bytes of a body, as sent and inflated.
+pub(crate) const LIMIT: usize = 20 * 1024 * 1024;
+
+/// How much larger than its compressed form a body may be, once it is larger than [`RATIO_FROM`].
+const RATIO: usize = 200;
+const RATIO_FROM: usize = 1024 * 1024;
+
+/// Bodies that inflate at the same time: each may take [`LIMIT`] of memory.
+static INFLATING: Semaphore = Semaphore::const_new(4);
+
+/// A whole JSON body.
+pub(crate) struct JsonBytes(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<JsonBytes, ApiError> {
+        if media_type(&request) != Some("application/json") {
+            return Err(ApiError::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be `application/json`"));
+        }
+        read(request).await.map(JsonBytes)
+    }
+}
+
+/// The media type without its parameters.
+pub(crate) fn media_type(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or(value).trim())
+}
+
+/// The body, inflated.
+pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
+    let encoding = match request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()) {
+        None => None,
+        Some(encoding) if encoding == b"identity" => None,
+        Some(encoding) if encoding == b"gzip" || encoding == b"x-gzip" => Some(()),
+        Some(_) => return Err(ApiError::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body may be encoded with gzip or not at all")),
+    };
+    let bytes = collect(request.into_body()).await?;
+    if encoding.is_none() {
+        return Ok(bytes);
+    }
+    let _permit = INFLATING.acquire().await;
+    tokio::task::spawn_blocking(move || inflate(&bytes)).await.unwrap_or_else(|_| Err(ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")))
+}
+
+async fn collect(body: Body) -> Result<Bytes, ApiError> {
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
+        Err(_) => Err(ApiError::status(StatusCode::BAD_REQUEST, "the body could not be read")),
+    }
+}
+
+fn inflate(bytes: &[u8]) -> Result<Bytes, ApiError> {
+    let limit = LIMIT.min(RATIO_FROM.max(bytes.len().saturating_mul(RATIO)));
+    let mut inflated = Vec::new();
+    MultiGzDecoder::new(bytes)
+        .take(limit as u64 + 1)
+        .read_to_end(&mut inflated)
+        .map_err(|_| ApiError::status(StatusCode::BAD_REQUEST, "the body is not gzip"))?;
+    if inflated.len() > limit { Err(too_large()) } else { Ok(inflated.into()) }
+}
+
+fn too_large() -> ApiError {
+    ApiError::status(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {LIMIT} bytes, also inflated"))
+}
