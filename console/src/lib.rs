@@ -6,11 +6,11 @@
 mod api;
 pub mod cli;
 pub mod config;
+mod ingest;
 pub mod model;
 pub mod store;
 pub mod term;
 pub mod time;
-mod ingest;
 mod ui;
 
 use std::future::Future;
@@ -79,8 +79,15 @@ impl std::error::Error for ServeError {}
 ///
 /// # Errors
 /// When the database cannot be opened, or the listener fails.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-    let mut state = tokio::task::spawn_blocking(move || AppState::open(config)).await.unwrap_or(Err(StoreError::Stopped)).map_err(ServeError::Store)?;
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let mut state = tokio::task::spawn_blocking(move || AppState::open(config))
+        .await
+        .unwrap_or(Err(StoreError::Stopped))
+        .map_err(ServeError::Store)?;
     state.port = listener.local_addr().ok().map(|address| address.port());
     axum::serve(listener, app(state)).with_graceful_shutdown(shutdown).await.map_err(ServeError::Io)
 }

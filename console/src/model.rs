@@ -21,7 +21,8 @@ impl Id {
         let mut bytes = [0_u8; 16];
         // Without a source of randomness ids from the clock keep the console usable; they need not be secret.
         if getrandom::fill(&mut bytes).is_err() {
-            bytes = (crate::time::now_ns() as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes();
+            bytes =
+                (crate::time::now_ns() as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes();
         }
         Id(bytes).as_v4()
     }
@@ -242,7 +243,11 @@ impl Sources {
     /// The names of the protocols.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        [(1, "galileo"), (2, "otlp"), (4, "langsmith")].iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| *name).collect()
+        [(1, "galileo"), (2, "otlp"), (4, "langsmith")]
+            .iter()
+            .filter(|(bit, _)| self.0 & bit != 0)
+            .map(|(_, name)| *name)
+            .collect()
     }
 }
 
@@ -250,7 +255,10 @@ impl<'de> Deserialize<'de> for Sources {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Sources, D::Error> {
         let names = Vec::<String>::deserialize(deserializer)?;
         let known = [("galileo", Sources::GALILEO), ("otlp", Sources::OTLP), ("langsmith", Sources::LANGSMITH)];
-        Ok(known.iter().filter(|(name, _)| names.iter().any(|present| present == name)).fold(Sources::default(), |all, (_, one)| all.union(*one)))
+        Ok(known
+            .iter()
+            .filter(|(name, _)| names.iter().any(|present| present == name))
+            .fold(Sources::default(), |all, (_, one)| all.union(*one)))
     }
 }
 

@@ -20,7 +20,14 @@ pub fn render_tree(view: &TraceView) -> String {
     let mut text = heading(&view.summary);
     let labels: Vec<String> = labels(view);
     let name_width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).min(NAME);
-    let service_width = view.spans.iter().filter_map(|span| span.service.as_deref()).map(|service| visible(service).chars().count()).max().unwrap_or(0).min(24);
+    let service_width = view
+        .spans
+        .iter()
+        .filter_map(|span| span.service.as_deref())
+        .map(|service| visible(service).chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(24);
     for (span, label) in view.spans.iter().zip(&labels) {
         let label = clip(label, name_width);
         let service = clip(&visible(span.service.as_deref().unwrap_or("")), service_width);
@@ -29,7 +36,11 @@ pub fn render_tree(view: &TraceView) -> String {
             None if span.open => "running".to_owned(),
             None => "-".to_owned(),
         };
-        let line = format!("{label:<name_width$}  {service:<service_width$}  {took:>8}  {:<BAR$}  {}", bar(span, &view.summary), notes(span));
+        let line = format!(
+            "{label:<name_width$}  {service:<service_width$}  {took:>8}  {:<BAR$}  {}",
+            bar(span, &view.summary),
+            notes(span)
+        );
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -46,7 +57,18 @@ pub fn render_row(summary: &TraceSummary) -> String {
     };
     let took = summary.duration_ns.map_or_else(|| "-".to_owned(), duration_text);
     let services: Vec<String> = summary.services.iter().map(|service| visible(service)).collect();
-    format!("{}  {}  {:>8}  {:>6} spans  {:<10}  {:<30}  {}", summary.id, &format_iso(summary.start_ns)[..19], took, summary.span_count, state, clip(&visible(&summary.name), 30), services.join(", ")).trim_end().to_owned()
+    format!(
+        "{}  {}  {:>8}  {:>6} spans  {:<10}  {:<30}  {}",
+        summary.id,
+        &format_iso(summary.start_ns)[..19],
+        took,
+        summary.span_count,
+        state,
+        clip(&visible(&summary.name), 30),
+        services.join(", ")
+    )
+    .trim_end()
+    .to_owned()
 }
 
 fn heading(summary: &TraceSummary) -> String {
@@ -66,7 +88,12 @@ fn heading(summary: &TraceSummary) -> String {
     if summary.open {
         facts.push("running".to_owned());
     }
-    format!("{}  {}  ({})\n", visible(if summary.name.is_empty() { "(no name)" } else { &summary.name }), summary.id, facts.join(", "))
+    format!(
+        "{}  {}  ({})\n",
+        visible(if summary.name.is_empty() { "(no name)" } else { &summary.name }),
+        summary.id,
+        facts.join(", ")
+    )
 }
 
 /// Branches, type and name of every span.
@@ -200,7 +227,15 @@ mod tests {
 
     #[test]
     fn durations_keep_three_digits() {
-        for (ns, text) in [(0, "0 ns"), (1_500, "1.50 µs"), (23_400_000, "23.4 ms"), (345_000_000, "345 ms"), (1_240_000_000, "1.24 s"), (90_000_000_000, "1.50 min"), (-1_500, "-1.50 µs")] {
+        for (ns, text) in [
+            (0, "0 ns"),
+            (1_500, "1.50 µs"),
+            (23_400_000, "23.4 ms"),
+            (345_000_000, "345 ms"),
+            (1_240_000_000, "1.24 s"),
+            (90_000_000_000, "1.50 min"),
+            (-1_500, "-1.50 µs"),
+        ] {
             assert_eq!(duration_text(ns), text);
         }
     }

@@ -15,7 +15,12 @@ pub fn format_iso(ns: i64) -> String {
     let micros = ns.rem_euclid(1_000_000_000) / 1000;
     let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{micros:06}Z", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{micros:06}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 /// Reads `YYYY-MM-DD` with an optional `[T ]HH:MM[:SS[.fraction]]` and an optional zone (`Z`, `+HH:MM`, `+HHMM`, `+HH`).
@@ -24,7 +29,11 @@ pub fn format_iso(ns: i64) -> String {
 pub fn parse_iso(text: &str) -> Option<i64> {
     let text = text.trim().as_bytes();
     let (year, month, day) = (number(text.get(0..4)?)?, number(text.get(5..7)?)?, number(text.get(8..10)?)?);
-    if text.get(4) != Some(&b'-') || text.get(7) != Some(&b'-') || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+    if text.get(4) != Some(&b'-')
+        || text.get(7) != Some(&b'-')
+        || !(1..=12).contains(&month)
+        || !(1..=days_in(year, month)).contains(&day)
+    {
         return None;
     }
     let mut ns = days_from_civil(year, month, day).checked_mul(86_400_000_000_000)?;
@@ -140,7 +149,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_moment() {
-        for text in ["", "now", "2025-13-01", "2025-02-30T00:00:00Z", "2025-01-01T24:00:00Z", "2025-01-01T00:00:00.Z", "2025-01-01T00:00:00+1", "2025-01-01X00:00", "20250101"] {
+        for text in [
+            "",
+            "now",
+            "2025-13-01",
+            "2025-02-30T00:00:00Z",
+            "2025-01-01T24:00:00Z",
+            "2025-01-01T00:00:00.Z",
+            "2025-01-01T00:00:00+1",
+            "2025-01-01X00:00",
+            "20250101",
+        ] {
             assert_eq!(parse_iso(text), None, "{text}");
         }
     }

@@ -44,18 +44,26 @@ pub(crate) fn media_type(request: &Request) -> Option<&str> {
 
 /// The body, inflated.
 pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
-    let encoding = match request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()) {
-        None => None,
-        Some(encoding) if encoding == b"identity" => None,
-        Some(encoding) if encoding == b"gzip" || encoding == b"x-gzip" => Some(()),
-        Some(_) => return Err(ApiError::status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body may be encoded with gzip or not at all")),
-    };
+    let encoding =
+        match request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()) {
+            None => None,
+            Some(encoding) if encoding == b"identity" => None,
+            Some(encoding) if encoding == b"gzip" || encoding == b"x-gzip" => Some(()),
+            Some(_) => {
+                return Err(ApiError::status(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "the body may be encoded with gzip or not at all",
+                ));
+            }
+        };
     let bytes = collect(request.into_body()).await?;
     if encoding.is_none() {
         return Ok(bytes);
     }
     let _permit = INFLATING.acquire().await;
-    tokio::task::spawn_blocking(move || inflate(&bytes)).await.unwrap_or_else(|_| Err(ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")))
+    tokio::task::spawn_blocking(move || inflate(&bytes))
+        .await
+        .unwrap_or_else(|_| Err(ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")))
 }
 
 async fn collect(body: Body) -> Result<Bytes, ApiError> {

@@ -40,7 +40,9 @@ impl From<StoreError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
-            ApiError::Invalid(findings) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": findings}))).into_response(),
+            ApiError::Invalid(findings) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": findings}))).into_response()
+            }
             ApiError::Status(status, text) => (status, Json(json!({"detail": text}))).into_response(),
             ApiError::Store(error) => {
                 #[allow(clippy::print_stderr)] // The one place where the operator learns of it.
@@ -48,7 +50,9 @@ impl IntoResponse for ApiError {
                     eprintln!("galileo-console: {error}");
                 }
                 if error.is_temporary() {
-                    let mut response = (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"detail": "the database cannot take this now"}))).into_response();
+                    let mut response =
+                        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"detail": "the database cannot take this now"})))
+                            .into_response();
                     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
                     response
                 } else {

@@ -44,10 +44,17 @@ fn admit(state: &AppState, request: &Request) -> Result<(), ApiError> {
     let headers = request.headers();
     let Some(host) = host(request) else { return refuse(StatusCode::MISDIRECTED_REQUEST, "one Host header is needed") };
     if !is_ours(state, host) {
-        return refuse(StatusCode::MISDIRECTED_REQUEST, "this console does not answer for that host\nname it with --allow-host");
+        return refuse(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this console does not answer for that host\nname it with --allow-host",
+        );
     }
     if let Some(origin) = headers.get(header::ORIGIN) {
-        let ours = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))).is_some_and(|origin| origin.eq_ignore_ascii_case(host));
+        let ours = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")))
+            .is_some_and(|origin| origin.eq_ignore_ascii_case(host));
         if !ours {
             return refuse(StatusCode::FORBIDDEN, "requests from other pages are refused");
         }
@@ -55,11 +62,15 @@ fn admit(state: &AppState, request: &Request) -> Result<(), ApiError> {
     match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
         None | Some(b"same-origin" | b"none") => {}
         // A link on a page of another local server may lead here; nothing else may.
-        Some(b"same-site") if request.method() == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") => {}
+        Some(b"same-site")
+            if request.method() == Method::GET
+                && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") => {}
         Some(_) => return refuse(StatusCode::FORBIDDEN, "requests from other pages are refused"),
     }
     match &state.config.token {
-        Some(token) if !is_public(request.uri().path()) && !presents(headers, token) => refuse(StatusCode::UNAUTHORIZED, "Not authenticated"),
+        Some(token) if !is_public(request.uri().path()) && !presents(headers, token) => {
+            refuse(StatusCode::UNAUTHORIZED, "Not authenticated")
+        }
         _ => Ok(()),
     }
 }
@@ -72,7 +83,10 @@ fn is_public(path: &str) -> bool {
 fn host(request: &Request) -> Option<&str> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next(), request.uri().authority()) {
-        (Some(host), None, authority) => host.to_str().ok().filter(|host| authority.is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host))),
+        (Some(host), None, authority) => host
+            .to_str()
+            .ok()
+            .filter(|host| authority.is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host))),
         // HTTP/2 has the authority instead.
         (None, None, Some(authority)) => Some(authority.as_str()),
         _ => None,
@@ -84,21 +98,34 @@ fn is_ours(state: &AppState, host: &str) -> bool {
         Some((name, port)) if !port.ends_with(']') => (name, port.parse::<u16>().ok()),
         _ => (host, Some(80)),
     };
-    let named = state.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host));
+    let named =
+        state.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host));
     let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| known.eq_ignore_ascii_case(name));
     named || (local && port.is_some() && state.port.is_none_or(|own| port == Some(own)))
 }
 
 fn presents(headers: &HeaderMap, token: &str) -> bool {
-    let key = ["galileo-api-key", "splunk-ao-api-key", "x-api-key"].iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let key = ["galileo-api-key", "splunk-ao-api-key", "x-api-key"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok());
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'));
     let cookie = cookies.filter_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     let issued = login::base64_url(token.as_bytes());
-    key.chain(bearer).chain(cookie).any(|given| same(token, given) || given.rsplit_once('.').is_some_and(|(_, secret)| same(&issued, secret)))
+    key.chain(bearer)
+        .chain(cookie)
+        .any(|given| same(token, given) || given.rsplit_once('.').is_some_and(|(_, secret)| same(&issued, secret)))
 }
 
 /// Compares without telling by its duration where the first difference is.
 pub(super) fn same(secret: &str, given: &str) -> bool {
-    secret.len() == given.len() && secret.bytes().zip(given.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    secret.len() == given.len()
+        && secret.bytes().zip(given.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

@@ -16,7 +16,11 @@ use crate::store::{NewSession, Part, Target};
 /// Bodies from this size on are parsed where they may block.
 const LARGE: usize = 256 * 1024;
 
-pub(super) async fn traces(State(state): State<AppState>, Path(project_id): Path<String>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn traces(
+    State(state): State<AppState>,
+    Path(project_id): Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let project_id = path_id("project_id", &project_id)?;
     let delivery = parse(body, move |body| galileo::traces(project_id, body)).await?;
     let (trace_ids, spans) = (delivery.trace_ids.clone(), delivery.spans);
@@ -28,7 +32,11 @@ pub(super) async fn traces(State(state): State<AppState>, Path(project_id): Path
     Ok(Json(answer))
 }
 
-pub(super) async fn spans(State(state): State<AppState>, Path(project_id): Path<String>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn spans(
+    State(state): State<AppState>,
+    Path(project_id): Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let project_id = path_id("project_id", &project_id)?;
     let delivery = parse(body, move |body| galileo::spans(project_id, body)).await?;
     let (trace_id, parent_id, spans) = (delivery.trace_ids.first().copied(), delivery.parent_id, delivery.spans);
@@ -39,22 +47,39 @@ pub(super) async fn spans(State(state): State<AppState>, Path(project_id): Path<
     Ok(Json(answer))
 }
 
-pub(super) async fn trace_update(State(state): State<AppState>, Path((project_id, trace_id)): Path<(String, String)>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn trace_update(
+    State(state): State<AppState>,
+    Path((project_id, trace_id)): Path<(String, String)>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let (project_id, id) = (path_id("project_id", &project_id)?, path_id("trace_id", &trace_id)?);
     let mut answer = store(&state, parse(body, move |body| galileo::trace_update(project_id, id, body)).await?).await?;
     answer["trace_id"] = json!(id);
     Ok(Json(answer))
 }
 
-pub(super) async fn span_update(State(state): State<AppState>, Path((project_id, span_id)): Path<(String, String)>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn span_update(
+    State(state): State<AppState>,
+    Path((project_id, span_id)): Path<(String, String)>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let (project_id, id) = (path_id("project_id", &project_id)?, path_id("span_id", &span_id)?);
     let mut answer = store(&state, parse(body, move |body| galileo::span_update(project_id, id, body)).await?).await?;
     answer["span_id"] = json!(id);
     Ok(Json(answer))
 }
 
-async fn parse(body: bytes::Bytes, read: impl FnOnce(&[u8]) -> Result<Delivery, Vec<Finding>> + Send + 'static) -> Result<Delivery, ApiError> {
-    let result = if body.len() < LARGE { read(&body) } else { tokio::task::spawn_blocking(move || read(&body)).await.map_err(|_| ApiError::status(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read"))? };
+async fn parse(
+    body: bytes::Bytes,
+    read: impl FnOnce(&[u8]) -> Result<Delivery, Vec<Finding>> + Send + 'static,
+) -> Result<Delivery, ApiError> {
+    let result = if body.len() < LARGE {
+        read(&body)
+    } else {
+        tokio::task::spawn_blocking(move || read(&body)).await.map_err(|_| {
+            ApiError::status(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")
+        })?
+    };
     result.map_err(ApiError::Invalid)
 }
 
@@ -90,11 +115,21 @@ async fn store(state: &AppState, delivery: Delivery) -> Result<Value, ApiError> 
     }))
 }
 
-fn session_by_external_id(writer: &mut crate::store::Writer, target: Target, external_id: &str) -> Result<Id, crate::StoreError> {
+fn session_by_external_id(
+    writer: &mut crate::store::Writer,
+    target: Target,
+    external_id: &str,
+) -> Result<Id, crate::StoreError> {
     if let Some(session) = writer.session_by_external_id(target.project_id, external_id)? {
         return Ok(session.id);
     }
-    let new = NewSession { target, name: None, external_id: Some(external_id.to_owned()), previous_session_id: None, metadata: std::collections::BTreeMap::new() };
+    let new = NewSession {
+        target,
+        name: None,
+        external_id: Some(external_id.to_owned()),
+        previous_session_id: None,
+        metadata: std::collections::BTreeMap::new(),
+    };
     Ok(writer.create_session(&new)?.id)
 }
 

@@ -24,7 +24,10 @@ pub(super) async fn healthcheck() -> Json<Value> {
     Json(json!({"api_version": "2", "message": "galileo-console", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-pub(super) async fn api_key(State(state): State<AppState>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn api_key(
+    State(state): State<AppState>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let key = field(&body, "api_key")?;
     log_in(&state, &key)
 }
@@ -36,7 +39,15 @@ pub(super) async fn social(State(state): State<AppState>, JsonBytes(body): JsonB
 }
 
 pub(super) async fn password(State(state): State<AppState>, RawForm(form): RawForm) -> Result<Json<Value>, ApiError> {
-    let fields: Vec<(String, String)> = form.split(|byte| *byte == b'&').filter_map(|pair| Some((decode(pair.split(|byte| *byte == b'=').next()?), decode(&pair[pair.iter().position(|byte| *byte == b'=')? + 1..])))).collect();
+    let fields: Vec<(String, String)> = form
+        .split(|byte| *byte == b'&')
+        .filter_map(|pair| {
+            Some((
+                decode(pair.split(|byte| *byte == b'=').next()?),
+                decode(&pair[pair.iter().position(|byte| *byte == b'=')? + 1..]),
+            ))
+        })
+        .collect();
     let find = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut check = Check::at("body");
     for name in ["username", "password"] {
@@ -64,7 +75,11 @@ fn log_in(state: &AppState, key: &str) -> Result<Json<Value>, ApiError> {
         Some(token) => guard::same(token, key),
         None => !key.is_empty(),
     };
-    if accepted { Ok(Json(issue(state))) } else { Err(ApiError::status(StatusCode::UNAUTHORIZED, "Invalid credentials")) }
+    if accepted {
+        Ok(Json(issue(state)))
+    } else {
+        Err(ApiError::status(StatusCode::UNAUTHORIZED, "Invalid credentials"))
+    }
 }
 
 /// A token in the form of a JWT, because clients read its `exp`. Nothing is signed: the third part is the console's secret
@@ -72,7 +87,9 @@ fn log_in(state: &AppState, key: &str) -> Result<Json<Value>, ApiError> {
 fn issue(state: &AppState) -> Value {
     let now = now_ns() / 1_000_000_000;
     let head = base64_url(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let claims = base64_url(json!({"sub": USER_ID, "email": USER_EMAIL, "iat": now, "exp": now + SECONDS}).to_string().as_bytes());
+    let claims = base64_url(
+        json!({"sub": USER_ID, "email": USER_EMAIL, "iat": now, "exp": now + SECONDS}).to_string().as_bytes(),
+    );
     let secret = base64_url(state.config.token.as_deref().unwrap_or("local").as_bytes());
     json!({"access_token": format!("{head}.{claims}.{secret}"), "token_type": "bearer", "expires_at": format_iso((now + SECONDS) * 1_000_000_000)})
 }
@@ -112,7 +129,8 @@ pub(super) fn base64_url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().enumerate().fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
+        let word =
+            chunk.iter().enumerate().fold(0_u32, |word, (index, byte)| word | u32::from(*byte) << (16 - 8 * index));
         for index in 0..=chunk.len() {
             text.push(ALPHABET[(word >> (18 - 6 * index) & 63) as usize] as char);
         }

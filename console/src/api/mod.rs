@@ -28,7 +28,10 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/projects/{project_id}", get(projects::one))
         .route("/projects/{project_id}/log_streams", get(projects::log_streams).post(projects::create_log_stream))
         .route("/projects/{project_id}/log_streams/paginated", get(projects::log_stream_pages))
-        .route("/projects/{project_id}/log_streams/{log_stream_id}", get(projects::log_stream).put(projects::rename_log_stream))
+        .route(
+            "/projects/{project_id}/log_streams/{log_stream_id}",
+            get(projects::log_stream).put(projects::rename_log_stream),
+        )
         .route("/projects/{project_id}/sessions", post(sessions::create))
         .route("/projects/{project_id}/sessions/search", post(search::sessions))
         .route("/projects/{project_id}/sessions/{session_id}", get(read::session))

@@ -33,7 +33,10 @@ pub(super) struct TracePage {
     next: Option<String>,
 }
 
-pub(super) async fn traces(State(state): State<AppState>, Query(filters): Query<Filters>) -> Result<Json<TracePage>, ApiError> {
+pub(super) async fn traces(
+    State(state): State<AppState>,
+    Query(filters): Query<Filters>,
+) -> Result<Json<TracePage>, ApiError> {
     let query = TraceQuery {
         project_id: id("project", filters.project)?,
         log_stream_id: id("log_stream", filters.log_stream)?,
@@ -55,7 +58,10 @@ pub(super) async fn trace(State(state): State<AppState>, Path(trace_id): Path<St
     let id: Id = trace_id.parse().map_err(|_| bad("trace id"))?;
     let view = state.store.trace(id.as_v4(), Depth::Full).await?.ok_or_else(|| ApiError::not_found("trace"))?;
     let text = tokio::task::spawn_blocking(move || serde_json::to_string(&view)).await;
-    let text = text.ok().and_then(Result::ok).ok_or_else(|| ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the trace could not be written"))?;
+    let text = text
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the trace could not be written"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 

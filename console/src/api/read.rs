@@ -11,7 +11,10 @@ use super::{ApiError, record};
 use crate::AppState;
 use crate::model::{Depth, TraceQuery};
 
-pub(super) async fn trace(State(state): State<AppState>, Path((project_id, trace_id)): Path<(String, String)>) -> Result<impl IntoResponse, ApiError> {
+pub(super) async fn trace(
+    State(state): State<AppState>,
+    Path((project_id, trace_id)): Path<(String, String)>,
+) -> Result<impl IntoResponse, ApiError> {
     path_id("project_id", &project_id)?;
     let id = path_id("trace_id", &trace_id)?;
     // A trace may have come in parts to several projects; it is the same tree from each of them.
@@ -19,7 +22,10 @@ pub(super) async fn trace(State(state): State<AppState>, Path((project_id, trace
     Ok(([(header::CONTENT_TYPE, "application/json")], record::nested_trace(view)))
 }
 
-pub(super) async fn span(State(state): State<AppState>, Path((project_id, span_id)): Path<(String, String)>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn span(
+    State(state): State<AppState>,
+    Path((project_id, span_id)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
     path_id("project_id", &project_id)?;
     let id = path_id("span_id", &span_id)?;
     let not_found = || ApiError::not_found("span");
@@ -29,12 +35,18 @@ pub(super) async fn span(State(state): State<AppState>, Path((project_id, span_i
     Ok(Json(Value::Object(record::span(found.span, parent_id, &record::Place::of(&summary), false))))
 }
 
-pub(super) async fn session(State(state): State<AppState>, Path((project_id, session_id)): Path<(String, String)>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn session(
+    State(state): State<AppState>,
+    Path((project_id, session_id)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
     path_id("project_id", &project_id)?;
     let id = path_id("session_id", &session_id)?;
     let session = state.store.session(id).await?.ok_or_else(|| ApiError::not_found("session"))?;
     let traces = state.store.traces(TraceQuery { session_id: Some(id), limit: 500, ..TraceQuery::default() }).await?;
     let mut record = record::session(&session);
-    record.insert("traces".into(), json!(traces.rows.iter().map(|summary| record::trace(summary, Default::default())).collect::<Vec<_>>()));
+    record.insert(
+        "traces".into(),
+        json!(traces.rows.iter().map(|summary| record::trace(summary, Default::default())).collect::<Vec<_>>()),
+    );
     Ok(Json(Value::Object(record)))
 }

@@ -16,11 +16,21 @@ pub(super) struct Place {
 impl Place {
     /// A trace without a session is a session of its own, as at the hosted backend, where the field is never null.
     pub(super) fn of(summary: &TraceSummary) -> Place {
-        Place { trace_id: summary.id, session_id: summary.session_id.unwrap_or(summary.id), project_id: summary.project_id, run_id: summary.log_stream_id }
+        Place {
+            trace_id: summary.id,
+            session_id: summary.session_id.unwrap_or(summary.id),
+            project_id: summary.project_id,
+            run_id: summary.log_stream_id,
+        }
     }
 
     fn put(&self, record: &mut Map<String, Value>) {
-        for (name, id) in [("trace_id", self.trace_id), ("session_id", self.session_id), ("project_id", self.project_id), ("run_id", self.run_id)] {
+        for (name, id) in [
+            ("trace_id", self.trace_id),
+            ("session_id", self.session_id),
+            ("project_id", self.project_id),
+            ("run_id", self.run_id),
+        ] {
             record.insert(name.into(), json!(id));
         }
     }
@@ -30,7 +40,12 @@ fn put_detail(record: &mut Map<String, Value>, detail: Detail, duration_ns: Opti
     for (name, value) in detail.more {
         record.entry(name).or_insert(value);
     }
-    for (name, value) in [("input", detail.input), ("output", detail.output), ("redacted_input", detail.redacted_input), ("redacted_output", detail.redacted_output)] {
+    for (name, value) in [
+        ("input", detail.input),
+        ("output", detail.output),
+        ("redacted_input", detail.redacted_input),
+        ("redacted_output", detail.redacted_output),
+    ] {
         if let Some(value) = value {
             record.insert(name.into(), value);
         }
@@ -40,7 +55,13 @@ fn put_detail(record: &mut Map<String, Value>, detail: Detail, duration_ns: Opti
     record.insert("metrics".into(), metrics.into());
     record.insert("user_metadata".into(), json!(detail.metadata));
     record.insert("tags".into(), json!(detail.tags));
-    for (name, empty) in [("dataset_metadata", json!({})), ("feedback_rating_info", json!({})), ("annotations", json!({})), ("file_ids", json!([])), ("file_modalities", json!([]))] {
+    for (name, empty) in [
+        ("dataset_metadata", json!({})),
+        ("feedback_rating_info", json!({})),
+        ("annotations", json!({})),
+        ("file_ids", json!([])),
+        ("file_modalities", json!([])),
+    ] {
         record.entry(name).or_insert(empty);
     }
 }
@@ -82,7 +103,9 @@ fn messages(record: &mut Map<String, Value>) {
         None => Vec::new(),
     };
     record.insert("input".into(), Value::Array(input));
-    let output = record.remove("output").map_or_else(|| json!({"role": "assistant", "content": ""}), |value| message("assistant", value));
+    let output = record
+        .remove("output")
+        .map_or_else(|| json!({"role": "assistant", "content": ""}), |value| message("assistant", value));
     record.insert("output".into(), output);
 }
 
@@ -126,7 +149,8 @@ pub(super) fn nested_trace(view: TraceView) -> String {
     let head = if view.summary.has_record {
         trace(&view.summary, view.detail)
     } else {
-        match json!({"type": "stub_trace", "id": view.summary.id, "project_id": place.project_id, "run_id": place.run_id, "session_id": place.session_id}) {
+        match json!({"type": "stub_trace", "id": view.summary.id, "project_id": place.project_id, "run_id": place.run_id, "session_id": place.session_id})
+        {
             Value::Object(record) => record,
             _ => Map::new(),
         }

@@ -21,26 +21,45 @@ const LIMIT: usize = 1000;
 /// Conditions in one search; SQLite bounds the depth of an expression.
 const CONDITIONS: usize = 200;
 
-pub(super) async fn traces(state: State<AppState>, path: Path<String>, body: JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn traces(
+    state: State<AppState>,
+    path: Path<String>,
+    body: JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     run(Kind::Traces, state, path, body).await
 }
 
-pub(super) async fn spans(state: State<AppState>, path: Path<String>, body: JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn spans(
+    state: State<AppState>,
+    path: Path<String>,
+    body: JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     run(Kind::Spans, state, path, body).await
 }
 
-pub(super) async fn sessions(state: State<AppState>, path: Path<String>, body: JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn sessions(
+    state: State<AppState>,
+    path: Path<String>,
+    body: JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     run(Kind::Sessions, state, path, body).await
 }
 
-async fn run(kind: Kind, State(state): State<AppState>, Path(project_id): Path<String>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+async fn run(
+    kind: Kind,
+    State(state): State<AppState>,
+    Path(project_id): Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let search = read(kind, path_id("project_id", &project_id)?, &body)?;
     let (start, limit) = (search.offset, search.limit);
     let found = state.store.search(search).await?;
     let next = found.more.then_some(start + limit);
     let records: Vec<Value> = found.hits.into_iter().map(|hit| Value::Object(hit_record(hit))).collect();
     let last = records.last().and_then(|record| record.get("id")).cloned();
-    Ok(Json(json!({"starting_token": start, "limit": limit, "paginated": next.is_some(), "next_starting_token": next, "last_row_id": last, "records": records})))
+    Ok(Json(
+        json!({"starting_token": start, "limit": limit, "paginated": next.is_some(), "next_starting_token": next, "last_row_id": last, "records": records}),
+    ))
 }
 
 fn hit_record(hit: Hit) -> serde_json::Map<String, Value> {
@@ -48,7 +67,12 @@ fn hit_record(hit: Hit) -> serde_json::Map<String, Value> {
         Hit::Trace(summary, doc) => record::trace(&summary, crate::store::detail(&doc)),
         Hit::Session(session) => record::session(&session),
         Hit::Span { span, trace_id, session_id, project_id, log_stream_id } => {
-            let place = record::Place { trace_id, session_id: session_id.unwrap_or(trace_id), project_id, run_id: log_stream_id };
+            let place = record::Place {
+                trace_id,
+                session_id: session_id.unwrap_or(trace_id),
+                project_id,
+                run_id: log_stream_id,
+            };
             let parent = span.parent_id.unwrap_or(trace_id);
             record::span(*span, parent, &place, false)
         }
@@ -81,7 +105,9 @@ fn read(kind: Kind, project_id: Id, body: &[u8]) -> Result<Search, ApiError> {
     if let Some(tree) = request.get("filter_tree").filter(|tree| !tree.is_null()) {
         conditions.extend(check.inside("filter_tree", |check| node(kind, tree, check)));
     }
-    let id = |name: &'static str, check: &mut Check| check.id(name, request.get(name).filter(|value| !value.is_null()).map(Value::to_string).as_deref());
+    let id = |name: &'static str, check: &mut Check| {
+        check.id(name, request.get(name).filter(|value| !value.is_null()).map(Value::to_string).as_deref())
+    };
     let log_stream_id = id("log_stream_id", &mut check).or_else(|| id("experiment_id", &mut check));
     let whole = |name: &'static str, default: usize, check: &mut Check| match request.get(name) {
         None | Some(Value::Null) => default,
@@ -94,7 +120,12 @@ fn read(kind: Kind, project_id: Id, body: &[u8]) -> Result<Search, ApiError> {
     let limit = whole("limit", 100, &mut check).clamp(1, LIMIT);
     let (sort, ascending) = match request.get("sort").filter(|sort| !sort.is_null()) {
         None => (Column::CreatedAt, false),
-        Some(sort) => check.inside("sort", |check| (column(kind, sort, check).unwrap_or(Column::CreatedAt), sort.get("ascending").and_then(Value::as_bool).unwrap_or(true))),
+        Some(sort) => check.inside("sort", |check| {
+            (
+                column(kind, sort, check).unwrap_or(Column::CreatedAt),
+                sort.get("ascending").and_then(Value::as_bool).unwrap_or(true),
+            )
+        }),
     };
     let condition = Condition::And(conditions);
     if size(&condition) > CONDITIONS {
@@ -122,7 +153,10 @@ fn node(kind: Kind, tree: &Value, check: &mut Check) -> Option<Condition> {
                 check.report("list_type", "Input should be a valid list");
                 return Vec::new();
             };
-            list.iter().enumerate().filter_map(|(index, tree)| check.inside_index(index, |check| node(kind, tree, check))).collect()
+            list.iter()
+                .enumerate()
+                .filter_map(|(index, tree)| check.inside_index(index, |check| node(kind, tree, check)))
+                .collect()
         })
     };
     if let Some(filter) = tree.get("filter") {
@@ -163,7 +197,13 @@ fn leaf(kind: Kind, filter: &Value, check: &mut Check) -> Option<Condition> {
         Column::StatusCode | Column::SpanCount | Column::Metric(_) => "number",
         Column::IsComplete => "boolean",
         Column::Tags => "collection",
-        Column::Id | Column::TraceId | Column::ParentId | Column::SessionId | Column::ProjectId | Column::LogStreamId | Column::PreviousSessionId => "id",
+        Column::Id
+        | Column::TraceId
+        | Column::ParentId
+        | Column::SessionId
+        | Column::ProjectId
+        | Column::LogStreamId
+        | Column::PreviousSessionId => "id",
         _ => "text",
     };
     let given = filter.get("type").and_then(Value::as_str).unwrap_or(inferred);
@@ -176,9 +216,14 @@ fn leaf(kind: Kind, filter: &Value, check: &mut Check) -> Option<Condition> {
     let test = match (given, inferred) {
         // An id compared as text is still an id: ids have one written form.
         ("id", _) | ("text", "id") => id_test(operator, value, inferred == "id"),
-        ("date", _) => order(operator).zip(value.as_str().and_then(parse_iso)).map(|(operator, ns)| Test::Whole(operator, ns)),
+        ("date", _) => {
+            order(operator).zip(value.as_str().and_then(parse_iso)).map(|(operator, ns)| Test::Whole(operator, ns))
+        }
         ("number", _) => number_test(operator, value),
-        ("boolean", _) => order(operator).filter(|operator| matches!(operator, Operator::Eq | Operator::Ne)).zip(value.as_bool()).map(|(operator, flag)| Test::Whole(operator, i64::from(flag))),
+        ("boolean", _) => order(operator)
+            .filter(|operator| matches!(operator, Operator::Eq | Operator::Ne))
+            .zip(value.as_bool())
+            .map(|(operator, flag)| Test::Whole(operator, i64::from(flag))),
         ("collection", _) | ("text", "collection") => strings(value).and_then(|any_of| match operator {
             "eq" | "contains" | "one_of" => Some(Test::Holds { any_of, negated: false, case_sensitive }),
             "ne" | "not_in" => Some(Test::Holds { any_of, negated: true, case_sensitive }),
@@ -191,12 +236,18 @@ fn leaf(kind: Kind, filter: &Value, check: &mut Check) -> Option<Condition> {
             _ => None,
         }),
         _ => {
-            check.report("union_tag_invalid", "`type` should be one of 'id', 'date', 'number', 'boolean', 'collection', 'text', 'fully_annotated'");
+            check.report(
+                "union_tag_invalid",
+                "`type` should be one of 'id', 'date', 'number', 'boolean', 'collection', 'text', 'fully_annotated'",
+            );
             return None;
         }
     };
     if test.is_none() {
-        check.report("value_error", format!("operator `{operator}` and this value do not fit a filter of type `{given}`"));
+        check.report(
+            "value_error",
+            format!("operator `{operator}` and this value do not fit a filter of type `{given}`"),
+        );
     }
     test.map(|test| Condition::Column(column, test))
 }

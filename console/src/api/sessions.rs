@@ -15,7 +15,11 @@ use crate::ingest::check::Check;
 use crate::ingest::raw::RawObject;
 use crate::store::{NewSession, Target};
 
-pub(super) async fn create(State(state): State<AppState>, Path(project_id): Path<String>, JsonBytes(body): JsonBytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn create(
+    State(state): State<AppState>,
+    Path(project_id): Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Result<Json<Value>, ApiError> {
     let project_id = path_id("project_id", &project_id)?;
     let mut check = Check::at("body");
     let request = match serde_json::from_slice::<RawObject<'_>>(&body) {
@@ -30,11 +34,18 @@ pub(super) async fn create(State(state): State<AppState>, Path(project_id): Path
     }
     check.string_map("user_metadata", request.get("user_metadata"));
     let new = NewSession {
-        target: Target { project_id, log_stream_id: check.id("log_stream_id", request.get("log_stream_id")), experiment_id: check.id("experiment_id", request.get("experiment_id")) },
+        target: Target {
+            project_id,
+            log_stream_id: check.id("log_stream_id", request.get("log_stream_id")),
+            experiment_id: check.id("experiment_id", request.get("experiment_id")),
+        },
         name: request.text("name"),
         external_id: request.text("external_id"),
         previous_session_id: check.id("previous_session_id", request.get("previous_session_id")),
-        metadata: request.get("user_metadata").and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(json).ok()).unwrap_or_default(),
+        metadata: request
+            .get("user_metadata")
+            .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(json).ok())
+            .unwrap_or_default(),
     };
     if !check.findings.is_empty() {
         return Err(ApiError::Invalid(check.findings));

@@ -42,6 +42,8 @@ impl fmt::Display for CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError(format!("cannot start: {error}"))),

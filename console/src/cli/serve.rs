@@ -34,7 +34,10 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let remote = !is_loopback(self.listen.ip());
         if remote && !self.allow_remote {
-            return Err(CliError(format!("`{}` can be reached from other machines\nhint: use 127.0.0.1, or add --allow-remote, which makes a token necessary", self.listen)));
+            return Err(CliError(format!(
+                "`{}` can be reached from other machines\nhint: use 127.0.0.1, or add --allow-remote, which makes a token necessary",
+                self.listen
+            )));
         }
         if self.token.as_ref().is_some_and(|token| token.len() < 16) {
             return Err(CliError("a token needs at least 16 characters".to_owned()));
@@ -45,7 +48,12 @@ impl Serve {
             Some(path) => Some(path),
             None => Some(default_database()?),
         };
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| CliError(format!("cannot listen on `{}`: {error}\nhint: another port with --listen 127.0.0.1:0", self.listen)))?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            CliError(format!(
+                "cannot listen on `{}`: {error}\nhint: another port with --listen 127.0.0.1:0",
+                self.listen
+            ))
+        })?;
         let address = listener.local_addr().map_err(|error| CliError(error.to_string()))?;
         let mut hosts = self.hosts;
         if remote && !address.ip().is_unspecified() {
@@ -72,7 +80,9 @@ fn announce(line: &str) {
 fn is_loopback(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_loopback(),
-        IpAddr::V6(address) => address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback()),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
     }
 }
 
@@ -86,7 +96,8 @@ fn default_database() -> Result<PathBuf, CliError> {
     } else {
         folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")))
     };
-    data.map(|data| data.join("galileo-console").join("traces.db")).ok_or_else(|| CliError("there is no folder for data\nhint: name the file with --db".to_owned()))
+    data.map(|data| data.join("galileo-console").join("traces.db"))
+        .ok_or_else(|| CliError("there is no folder for data\nhint: name the file with --db".to_owned()))
 }
 
 /// Resolves at Ctrl-C or when the system asks to stop.

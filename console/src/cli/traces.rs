@@ -48,7 +48,13 @@ struct Page {
 impl Traces {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let mut query = vec![("limit", self.limit.to_string())];
-        for (name, value) in [("project", self.project), ("session", self.session), ("service", self.service), ("text", self.text), ("after", self.after)] {
+        for (name, value) in [
+            ("project", self.project),
+            ("session", self.session),
+            ("service", self.service),
+            ("text", self.text),
+            ("after", self.after),
+        ] {
             query.extend(value.map(|value| (name, value)));
         }
         if self.failed {

@@ -104,7 +104,10 @@ impl Check {
     }
 
     pub(crate) fn integer(&mut self, name: &'static str, json: Option<&str>) {
-        let whole = |json: &str| json.parse::<i64>().is_ok() || json.parse::<f64>().is_ok_and(|value| value.fract() == 0.0 && value.abs() < 9.2e18);
+        let whole = |json: &str| {
+            json.parse::<i64>().is_ok()
+                || json.parse::<f64>().is_ok_and(|value| value.fract() == 0.0 && value.abs() < 9.2e18)
+        };
         if json.is_some_and(|json| !whole(json)) {
             self.report_at(name, "int_type", "Input should be a valid integer");
         }
@@ -117,7 +120,8 @@ impl Check {
     }
 
     pub(crate) fn moment(&mut self, name: &'static str, json: Option<&str>) {
-        let valid = |json: &str| serde_json::from_str::<Cow<'_, str>>(json).ok().and_then(|text| parse_iso(&text)).is_some();
+        let valid =
+            |json: &str| serde_json::from_str::<Cow<'_, str>>(json).ok().and_then(|text| parse_iso(&text)).is_some();
         if json.is_some_and(|json| !valid(json)) {
             self.report_at(name, "datetime_from_date_parsing", "Input should be a valid datetime");
         }
@@ -130,7 +134,8 @@ impl Check {
     }
 
     pub(crate) fn string_map(&mut self, name: &'static str, json: Option<&str>) {
-        if json.is_some_and(|json| json != "{}" && serde_json::from_str::<BTreeMap<Text<'_>, Text<'_>>>(json).is_err()) {
+        if json.is_some_and(|json| json != "{}" && serde_json::from_str::<BTreeMap<Text<'_>, Text<'_>>>(json).is_err())
+        {
             self.report_at(name, "dict_type", "Input should be a valid dictionary of strings");
         }
     }

@@ -32,8 +32,18 @@ impl Draft {
     pub(crate) fn place(self, place: Place) -> Part {
         let seen_ns = now_ns();
         match self {
-            Draft::Trace { id, record, complete, create } => Part::Trace(TracePart { trace_id: id, record, complete, place, create, seen_ns }),
-            Draft::Span { trace_id, id, record, ended } => Part::Span(SpanPart { trace_id, key: SpanKey::of(id), record, ended, place, sources: Sources::GALILEO, seen_ns }),
+            Draft::Trace { id, record, complete, create } => {
+                Part::Trace(TracePart { trace_id: id, record, complete, place, create, seen_ns })
+            }
+            Draft::Span { trace_id, id, record, ended } => Part::Span(SpanPart {
+                trace_id,
+                key: SpanKey::of(id),
+                record,
+                ended,
+                place,
+                sources: Sources::GALILEO,
+                seen_ns,
+            }),
             Draft::Update { id, record, ended } => Part::Update(SpanUpdate { key: SpanKey::of(id), record, ended }),
         }
     }
@@ -50,10 +60,14 @@ pub(crate) fn traces(project_id: Id, body: &[u8]) -> Result<Delivery, Vec<Findin
     delivery.session_external_id = request.text("session_external_id");
     match request.traces.as_deref() {
         None => check.missing("traces"),
-        Some([]) => check.inside("traces", |check| check.report("too_short", "List should have at least 1 item after validation, not 0")),
+        Some([]) => check.inside("traces", |check| {
+            check.report("too_short", "List should have at least 1 item after validation, not 0")
+        }),
         Some(traces) => {
             for (index, trace) in traces.iter().enumerate() {
-                check.inside("traces", |check| check.inside_index(index, |check| read_trace(trace, complete, &mut delivery, check)));
+                check.inside("traces", |check| {
+                    check.inside_index(index, |check| read_trace(trace, complete, &mut delivery, check))
+                });
             }
         }
     }
@@ -74,7 +88,9 @@ pub(crate) fn spans(project_id: Id, body: &[u8]) -> Result<Delivery, Vec<Finding
     let (trace_id, parent_id) = (required("trace_id"), required("parent_id"));
     match request.spans.as_deref() {
         None => check.missing("spans"),
-        Some([]) => check.inside("spans", |check| check.report("too_short", "List should have at least 1 item after validation, not 0")),
+        Some([]) => check.inside("spans", |check| {
+            check.report("too_short", "List should have at least 1 item after validation, not 0")
+        }),
         Some(spans) => {
             if let (Some(trace), Some(parent)) = (trace_id, parent_id) {
                 delivery.trace_ids.push(trace);
@@ -124,7 +140,11 @@ fn read_update(id: &'static str, request: &RawObject<'_>, check: &mut Check, com
     payload::any("input", request.get("input"), check);
     payload::any("output", request.get("output"), check);
     let duration = request.get("duration_ns");
-    let rank = Rank { level: if complete { Level::Complete } else { Level::Update }, created_ns: 0, duration_ns: duration.and_then(|json| json.parse().ok()).unwrap_or(0) };
+    let rank = Rank {
+        level: if complete { Level::Complete } else { Level::Update },
+        created_ns: 0,
+        duration_ns: duration.and_then(|json| json.parse().ok()).unwrap_or(0),
+    };
     let mut record = Record::default();
     for name in ["input", "output", "status_code", "tags"] {
         if let Some(json) = request.get(name) {
@@ -144,10 +164,24 @@ fn envelope(project_id: Id, request: &RawObject<'_>, check: &mut Check) -> Deliv
     if let Some(method) = request.get("logging_method")
         && !["\"playground\"", "\"python_client\"", "\"typescript_client\"", "\"api_direct\""].contains(&method)
     {
-        check.inside("logging_method", |check| check.report("enum", "Input should be 'playground', 'python_client', 'typescript_client' or 'api_direct'"));
+        check.inside("logging_method", |check| {
+            check.report("enum", "Input should be 'playground', 'python_client', 'typescript_client' or 'api_direct'")
+        });
     }
-    let target = Target { project_id, log_stream_id: check.id("log_stream_id", request.get("log_stream_id")), experiment_id: check.id("experiment_id", request.get("experiment_id")) };
-    Delivery { target, parts: Vec::new(), session_id: None, session_external_id: None, trace_ids: Vec::new(), parent_id: None, spans: 0 }
+    let target = Target {
+        project_id,
+        log_stream_id: check.id("log_stream_id", request.get("log_stream_id")),
+        experiment_id: check.id("experiment_id", request.get("experiment_id")),
+    };
+    Delivery {
+        target,
+        parts: Vec::new(),
+        session_id: None,
+        session_external_id: None,
+        trace_ids: Vec::new(),
+        parent_id: None,
+        spans: 0,
+    }
 }
 
 fn finish(mut delivery: Delivery, mut check: Check) -> Result<Delivery, Vec<Finding>> {
@@ -168,7 +202,9 @@ fn read_trace(trace: &RawObject<'_>, complete: bool, delivery: &mut Delivery, ch
     delivery.trace_ids.push(id);
     let rank = rank(trace, complete);
     let mut record = fields(trace, rank);
-    if record.get("session_id").is_none() && let Some(session) = delivery.session_id {
+    if record.get("session_id").is_none()
+        && let Some(session) = delivery.session_id
+    {
         record.add("session_id", &format!("\"{session}\""), rank);
     }
     delivery.parts.push(Draft::Trace { id, record, complete, create: true });
@@ -178,20 +214,33 @@ fn read_trace(trace: &RawObject<'_>, complete: bool, delivery: &mut Delivery, ch
 }
 
 /// Recursion is bounded by the depth limit on the body.
-fn read_spans(spans: &[RawObject<'_>], trace_id: Id, parent_id: Id, whole: bool, delivery: &mut Delivery, check: &mut Check) {
+fn read_spans(
+    spans: &[RawObject<'_>],
+    trace_id: Id,
+    parent_id: Id,
+    whole: bool,
+    delivery: &mut Delivery,
+    check: &mut Check,
+) {
     for (index, span) in spans.iter().enumerate() {
         check.inside_index(index, |check| {
             let name = span.get("type").and_then(|json| serde_json::from_str::<String>(json).ok());
             let Some(span_type) = name.as_deref().and_then(SpanType::parse) else {
                 let rule = if name.is_none() { "union_tag_not_found" } else { "union_tag_invalid" };
-                return check.report(rule, "`type` should be one of 'agent', 'workflow', 'llm', 'retriever', 'tool', 'control'");
+                return check.report(
+                    rule,
+                    "`type` should be one of 'agent', 'workflow', 'llm', 'retriever', 'tool', 'control'",
+                );
             };
             check.inside(span_type.as_str(), |check| {
                 let id = common(span, check).unwrap_or_else(Id::random);
                 payload::span(span_type, span, check);
-                let leaf = matches!(span_type, SpanType::Llm | SpanType::Retriever | SpanType::Tool | SpanType::Control);
+                let leaf =
+                    matches!(span_type, SpanType::Llm | SpanType::Retriever | SpanType::Tool | SpanType::Control);
                 // A workflow or agent may have a status or an early output while it runs; its duration is known at its end.
-                let ended = whole || has_duration(span) || (leaf && (span.get("output").is_some() || span.get("status_code").is_some()));
+                let ended = whole
+                    || has_duration(span)
+                    || (leaf && (span.get("output").is_some() || span.get("status_code").is_some()));
                 let rank = rank(span, ended);
                 let mut record = fields(span, rank);
                 if parent_id != trace_id {

@@ -74,7 +74,12 @@ pub(super) fn any(name: &'static str, json: Option<&str>, check: &mut Check) {
     match json {
         Some(json) if json.starts_with('[') => list(name, json, check),
         Some(json) if json.starts_with('{') || is_string(json) => {}
-        Some(_) => check.inside(name, |check| check.report("string_type", "Input should be a string, a message, a list of messages, documents or content blocks")),
+        Some(_) => check.inside(name, |check| {
+            check.report(
+                "string_type",
+                "Input should be a string, a message, a list of messages, documents or content blocks",
+            )
+        }),
         None => {}
     }
 }
@@ -82,21 +87,28 @@ pub(super) fn any(name: &'static str, json: Option<&str>, check: &mut Check) {
 pub(super) fn text_or_blocks(name: &'static str, json: Option<&str>, check: &mut Check) {
     match json {
         Some(json) if json.starts_with('[') => list(name, json, check),
-        Some(json) if !is_string(json) => check.inside(name, |check| check.report("string_type", "Input should be a valid string or a list of content blocks")),
+        Some(json) if !is_string(json) => check.inside(name, |check| {
+            check.report("string_type", "Input should be a valid string or a list of content blocks")
+        }),
         _ => {}
     }
 }
 
 fn list(name: &'static str, json: &str, check: &mut Check) {
     if serde_json::from_str::<Vec<Message<'_>>>(json).is_err() {
-        check.inside(name, |check| check.report("list_type", "Input should be a valid list of messages, documents or content blocks"));
+        check.inside(name, |check| {
+            check.report("list_type", "Input should be a valid list of messages, documents or content blocks")
+        });
     }
 }
 
 fn messages(name: &'static str, json: Option<&str>, check: &mut Check) {
     let Some(json) = json else { return };
     check.inside(name, |check| match serde_json::from_str::<Vec<&RawValue>>(json) {
-        Ok(messages) => messages.iter().enumerate().for_each(|(index, message)| check.inside_index(index, |check| one_message(message.get(), check))),
+        Ok(messages) => messages
+            .iter()
+            .enumerate()
+            .for_each(|(index, message)| check.inside_index(index, |check| one_message(message.get(), check))),
         Err(_) => check.report("list_type", "Input should be a valid list"),
     });
 }
@@ -120,7 +132,12 @@ fn one_message(json: &str, check: &mut Check) {
     match message.role.map(RawValue::get) {
         None => check.missing("role"),
         Some(role) if serde_json::from_str::<String>(role).is_ok_and(|role| ROLES.contains(&role.as_str())) => {}
-        Some(_) => check.inside("role", |check| check.report("enum", "Input should be 'agent', 'assistant', 'developer', 'function', 'system', 'tool' or 'user'")),
+        Some(_) => check.inside("role", |check| {
+            check.report(
+                "enum",
+                "Input should be 'agent', 'assistant', 'developer', 'function', 'system', 'tool' or 'user'",
+            )
+        }),
     }
 }
 
@@ -134,7 +151,9 @@ fn documents(name: &'static str, json: Option<&str>, check: &mut Check) {
                     Err(error) => check.report("model_type", format!("Input should be a valid document: {error}")),
                     Ok(document) => {
                         if !is_string(document.content.get()) {
-                            check.inside("content", |check| check.report("string_type", "Input should be a valid string"));
+                            check.inside("content", |check| {
+                                check.report("string_type", "Input should be a valid string")
+                            });
                         }
                         check.object("metadata", document.metadata.map(RawValue::get).filter(|json| *json != "null"));
                     }

@@ -21,7 +21,12 @@ pub(crate) struct RawObject<'a> {
 impl<'a> RawObject<'a> {
     /// The text of a field that is there and not null. The last one counts when there are several.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
-        self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.get()).filter(|json| *json != "null")
+        self.fields
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.get())
+            .filter(|json| *json != "null")
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {

@@ -30,20 +30,36 @@ pub(crate) struct NewSession {
 impl Writer {
     /// The project of that name, made if there is none.
     pub(crate) fn project_by_name(&mut self, name: &str) -> Result<Project, StoreError> {
-        self.connection.prepare_cached("INSERT OR IGNORE INTO projects (id, name, created_ns) VALUES (?1, ?2, ?3)")?.execute(params![Id::random().0, name, now_ns()])?;
-        Ok(self.connection.prepare_cached("SELECT id, name, created_ns FROM projects WHERE name = ?1")?.query_row([name], read_project)?)
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO projects (id, name, created_ns) VALUES (?1, ?2, ?3)")?
+            .execute(params![Id::random().0, name, now_ns()])?;
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id, name, created_ns FROM projects WHERE name = ?1")?
+            .query_row([name], read_project)?)
     }
 
     /// The log stream of that name, made if there is none.
-    pub(crate) fn log_stream_by_name(&mut self, project_id: Id, name: &str, experiment: bool) -> Result<LogStream, StoreError> {
+    pub(crate) fn log_stream_by_name(
+        &mut self,
+        project_id: Id,
+        name: &str,
+        experiment: bool,
+    ) -> Result<LogStream, StoreError> {
         let project_no = self.project_no(project_id)?;
         self.insert_stream(Id::random(), project_no, name, experiment)?;
-        Ok(self.connection.prepare_cached(&format!("{STREAM} WHERE s.project_no = ?1 AND s.name = ?2"))?.query_row(params![project_no, name], read_stream)?)
+        Ok(self
+            .connection
+            .prepare_cached(&format!("{STREAM} WHERE s.project_no = ?1 AND s.name = ?2"))?
+            .query_row(params![project_no, name], read_stream)?)
     }
 
     /// Gives a log stream another name; `None` when there is none with that id, `Some(false)` when the name is taken.
     pub(crate) fn rename_log_stream(&mut self, id: Id, name: &str) -> Result<Option<bool>, StoreError> {
-        let changed = self.connection.prepare_cached("UPDATE OR IGNORE streams SET name = ?2 WHERE id = ?1")?.execute(params![id.0, name])?;
+        let changed = self
+            .connection
+            .prepare_cached("UPDATE OR IGNORE streams SET name = ?2 WHERE id = ?1")?
+            .execute(params![id.0, name])?;
         let exists = self.connection.prepare_cached("SELECT 1 FROM streams WHERE id = ?1")?.exists([id.0])?;
         Ok(exists.then_some(changed > 0))
     }
@@ -57,28 +73,45 @@ impl Writer {
             (None, Some(id)) => self.stream_no(id, project_no, true)?,
             (None, None) => {
                 self.insert_stream(Id::random(), project_no, "default", false)?;
-                self.connection.prepare_cached("SELECT no FROM streams WHERE project_no = ?1 AND name = 'default'")?.query_row([project_no], |row| row.get(0))?
+                self.connection
+                    .prepare_cached("SELECT no FROM streams WHERE project_no = ?1 AND name = 'default'")?
+                    .query_row([project_no], |row| row.get(0))?
             }
         };
         Ok(Place { project_no, stream_no })
     }
 
     fn project_no(&mut self, id: Id) -> Result<i64, StoreError> {
-        let find = |connection: &Connection| connection.prepare_cached("SELECT no FROM projects WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional();
+        let find = |connection: &Connection| {
+            connection
+                .prepare_cached("SELECT no FROM projects WHERE id = ?1")?
+                .query_row([id.0], |row| row.get(0))
+                .optional()
+        };
         if let Some(no) = find(&self.connection)? {
             return Ok(no);
         }
-        self.connection.prepare_cached("INSERT INTO projects (id, name, created_ns) VALUES (?1, ?2, ?3)")?.execute(params![id.0, id.to_string(), now_ns()])?;
+        self.connection
+            .prepare_cached("INSERT INTO projects (id, name, created_ns) VALUES (?1, ?2, ?3)")?
+            .execute(params![id.0, id.to_string(), now_ns()])?;
         Ok(self.connection.last_insert_rowid())
     }
 
     fn stream_no(&mut self, id: Id, project_no: i64, experiment: bool) -> Result<i64, StoreError> {
-        let find = |connection: &Connection| connection.prepare_cached("SELECT no FROM streams WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional();
+        let find = |connection: &Connection| {
+            connection
+                .prepare_cached("SELECT no FROM streams WHERE id = ?1")?
+                .query_row([id.0], |row| row.get(0))
+                .optional()
+        };
         if let Some(no) = find(&self.connection)? {
             return Ok(no);
         }
         self.insert_stream(id, project_no, &id.to_string(), experiment)?;
-        Ok(self.connection.prepare_cached("SELECT no FROM streams WHERE id = ?1")?.query_row([id.0], |row| row.get(0))?)
+        Ok(self
+            .connection
+            .prepare_cached("SELECT no FROM streams WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))?)
     }
 
     fn insert_stream(&self, id: Id, project_no: i64, name: &str, experiment: bool) -> Result<(), StoreError> {
@@ -111,18 +144,31 @@ impl Writer {
 
     /// The name of a project; its id when it is not known.
     pub(crate) fn project_name(&self, id: Id) -> Result<String, StoreError> {
-        let name = self.connection.prepare_cached("SELECT name FROM projects WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional()?;
+        let name = self
+            .connection
+            .prepare_cached("SELECT name FROM projects WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))
+            .optional()?;
         Ok(name.unwrap_or_else(|| id.to_string()))
     }
 
     /// The newest session of a project with that external id.
-    pub(crate) fn session_by_external_id(&mut self, project_id: Id, external_id: &str) -> Result<Option<Session>, StoreError> {
+    pub(crate) fn session_by_external_id(
+        &mut self,
+        project_id: Id,
+        external_id: &str,
+    ) -> Result<Option<Session>, StoreError> {
         let sql = format!("{SESSION} WHERE s.external_id = ?2 AND p.id = ?1 ORDER BY s.no DESC LIMIT 1");
-        Ok(self.connection.prepare_cached(&sql)?.query_row(params![project_id.0, external_id], read_session).optional()?)
+        Ok(self
+            .connection
+            .prepare_cached(&sql)?
+            .query_row(params![project_id.0, external_id], read_session)
+            .optional()?)
     }
 }
 
-const STREAM: &str = "SELECT s.id, p.id, s.name, s.experiment, s.created_ns FROM streams s JOIN projects p ON p.no = s.project_no";
+const STREAM: &str =
+    "SELECT s.id, p.id, s.name, s.experiment, s.created_ns FROM streams s JOIN projects p ON p.no = s.project_no";
 pub(super) const SESSION: &str = "SELECT s.id, p.id, l.id, s.name, s.external_id, s.previous_id, s.metadata, s.created_ns, (SELECT COUNT(*) FROM traces t WHERE t.session_id = s.id)
     FROM sessions s JOIN projects p ON p.no = s.project_no JOIN streams l ON l.no = s.stream_no";
 
@@ -131,7 +177,13 @@ fn read_project(row: &Row<'_>) -> rusqlite::Result<Project> {
 }
 
 fn read_stream(row: &Row<'_>) -> rusqlite::Result<LogStream> {
-    Ok(LogStream { id: id_at(row, 0)?, project_id: id_at(row, 1)?, name: row.get(2)?, experiment: row.get(3)?, created_ns: row.get(4)? })
+    Ok(LogStream {
+        id: id_at(row, 0)?,
+        project_id: id_at(row, 1)?,
+        name: row.get(2)?,
+        experiment: row.get(3)?,
+        created_ns: row.get(4)?,
+    })
 }
 
 pub(super) fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -149,16 +201,25 @@ pub(super) fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
 }
 
 pub(super) fn projects(connection: &Connection) -> Result<Vec<Project>, StoreError> {
-    Ok(connection.prepare_cached("SELECT id, name, created_ns FROM projects ORDER BY name")?.query_map([], read_project)?.collect::<Result<_, _>>()?)
+    Ok(connection
+        .prepare_cached("SELECT id, name, created_ns FROM projects ORDER BY name")?
+        .query_map([], read_project)?
+        .collect::<Result<_, _>>()?)
 }
 
 /// One project by its id.
 pub(super) fn project(connection: &Connection, id: Id) -> Result<Option<Project>, StoreError> {
-    Ok(connection.prepare_cached("SELECT id, name, created_ns FROM projects WHERE id = ?1")?.query_row([id.0], read_project).optional()?)
+    Ok(connection
+        .prepare_cached("SELECT id, name, created_ns FROM projects WHERE id = ?1")?
+        .query_row([id.0], read_project)
+        .optional()?)
 }
 
 pub(super) fn log_streams(connection: &Connection, project_id: Id) -> Result<Vec<LogStream>, StoreError> {
-    Ok(connection.prepare_cached(&format!("{STREAM} WHERE p.id = ?1 ORDER BY s.name"))?.query_map([project_id.0], read_stream)?.collect::<Result<_, _>>()?)
+    Ok(connection
+        .prepare_cached(&format!("{STREAM} WHERE p.id = ?1 ORDER BY s.name"))?
+        .query_map([project_id.0], read_stream)?
+        .collect::<Result<_, _>>()?)
 }
 
 pub(super) fn session(connection: &Connection, id: Id) -> Result<Option<Session>, StoreError> {

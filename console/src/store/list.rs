@@ -70,10 +70,16 @@ pub(super) fn traces(connection: &Connection, query: &TraceQuery) -> Result<Page
     };
     let id = |id: Id| SqlValue::Blob(id.0.to_vec());
     if let Some(project) = query.project_id {
-        add("(p.id = ? OR EXISTS (SELECT 1 FROM places e JOIN projects ep ON ep.no = e.project_no WHERE e.trace_no = t.no AND ep.id = ?))", vec![id(project), id(project)]);
+        add(
+            "(p.id = ? OR EXISTS (SELECT 1 FROM places e JOIN projects ep ON ep.no = e.project_no WHERE e.trace_no = t.no AND ep.id = ?))",
+            vec![id(project), id(project)],
+        );
     }
     if let Some(stream) = query.log_stream_id {
-        add("(l.id = ? OR EXISTS (SELECT 1 FROM places e JOIN streams el ON el.no = e.stream_no WHERE e.trace_no = t.no AND el.id = ?))", vec![id(stream), id(stream)]);
+        add(
+            "(l.id = ? OR EXISTS (SELECT 1 FROM places e JOIN streams el ON el.no = e.stream_no WHERE e.trace_no = t.no AND el.id = ?))",
+            vec![id(stream), id(stream)],
+        );
     }
     if let Some(session) = query.session_id {
         add("t.session_id = ?", vec![id(session)]);
@@ -88,7 +94,10 @@ pub(super) fn traces(connection: &Connection, query: &TraceQuery) -> Result<Page
         add("(CASE WHEN t.has_record THEN NOT t.complete ELSE t.open_count > 0 END) = ?", vec![open.into()]);
     }
     if let Some(span_type) = query.span_type {
-        add("EXISTS (SELECT 1 FROM spans e WHERE e.trace_no = t.no AND e.type = ?)", vec![span_type.as_str().to_owned().into()]);
+        add(
+            "EXISTS (SELECT 1 FROM spans e WHERE e.trace_no = t.no AND e.type = ?)",
+            vec![span_type.as_str().to_owned().into()],
+        );
     }
     if let Some(text) = query.text.as_ref().filter(|text| !text.is_empty()) {
         let pattern = SqlValue::Text(format!("%{}%", escape_like(text)));
@@ -98,7 +107,12 @@ pub(super) fn traces(connection: &Connection, query: &TraceQuery) -> Result<Page
             vec![pattern; 6],
         );
     }
-    for (bound, condition) in [(query.from_ns, "t.start_ns >= ?"), (query.to_ns, "t.start_ns < ?"), (query.min_duration_ns, "t.end_ns - t.start_ns >= ?"), (query.max_duration_ns, "t.end_ns - t.start_ns <= ?")] {
+    for (bound, condition) in [
+        (query.from_ns, "t.start_ns >= ?"),
+        (query.to_ns, "t.start_ns < ?"),
+        (query.min_duration_ns, "t.end_ns - t.start_ns >= ?"),
+        (query.max_duration_ns, "t.end_ns - t.start_ns <= ?"),
+    ] {
         if let Some(bound) = bound {
             add(condition, vec![bound.into()]);
         }
@@ -113,7 +127,8 @@ pub(super) fn traces(connection: &Connection, query: &TraceQuery) -> Result<Page
     }
     let filter = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     let sql = format!("{COLUMNS}{filter} ORDER BY t.start_ns DESC, t.id DESC LIMIT {}", limit + 1);
-    let mut rows: Vec<TraceSummary> = connection.prepare_cached(&sql)?.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+    let mut rows: Vec<TraceSummary> =
+        connection.prepare_cached(&sql)?.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|last| Cursor { start_ns: last.start_ns, id: last.id });

@@ -187,7 +187,8 @@ impl Record {
                 cells.push((name, index));
             }
         }
-        let ranks: Vec<(i64, i64, i64)> = ranks.iter().map(|rank| (rank.level as i64, rank.created_ns, rank.duration_ns)).collect();
+        let ranks: Vec<(i64, i64, i64)> =
+            ranks.iter().map(|rank| (rank.level as i64, rank.created_ns, rank.duration_ns)).collect();
         serde_json::to_string(&(ranks, cells)).unwrap_or_default()
     }
 
@@ -214,7 +215,13 @@ impl Record {
 
 fn parse_ranks(text: &str) -> (Vec<Rank>, Vec<(String, usize)>) {
     let (ranks, cells): (Vec<(i64, i64, i64)>, Vec<(String, usize)>) = serde_json::from_str(text).unwrap_or_default();
-    (ranks.into_iter().map(|(level, created_ns, duration_ns)| Rank { level: Level::from_i64(level), created_ns, duration_ns }).collect(), cells)
+    (
+        ranks
+            .into_iter()
+            .map(|(level, created_ns, duration_ns)| Rank { level: Level::from_i64(level), created_ns, duration_ns })
+            .collect(),
+        cells,
+    )
 }
 
 fn push_key(doc: &mut String, key: &str) {
@@ -224,7 +231,9 @@ fn push_key(doc: &mut String, key: &str) {
 
 /// A whole number, also when a sender wrote it as `12.0`.
 pub(crate) fn integer(json: &str) -> Option<i64> {
-    json.parse().ok().or_else(|| json.parse::<f64>().ok().filter(|value| value.is_finite() && value.abs() < 9.2e18).map(|value| value as i64))
+    json.parse().ok().or_else(|| {
+        json.parse::<f64>().ok().filter(|value| value.is_finite() && value.abs() < 9.2e18).map(|value| value as i64)
+    })
 }
 
 #[cfg(test)]
@@ -241,10 +250,39 @@ mod tests {
 
     fn deliveries() -> Vec<Record> {
         vec![
-            record(Level::Open, 5, &[("name", r#""call""#), ("output", r#""early""#), ("user_metadata", r#"{"k":"open","only":"1"}"#), ("tags", r#"["b","a"]"#)]),
-            record(Level::Update, 0, &[("output", r#""final""#), ("tags", r#"["outcome=error"]"#), ("metrics", r#"{"duration_ns":7}"#)]),
-            record(Level::Ended, 5, &[("output", r#""longer than the update""#), ("user_metadata", r#"{"k":"ended","late":"2"}"#), ("model", "null")]),
-            record(Level::Ended, 6, &[("output", r#""later""#), ("user_metadata", r#"{"k":"later"}"#), ("metrics", r#"{"duration_ns":null,"num_input_tokens":3}"#)]),
+            record(
+                Level::Open,
+                5,
+                &[
+                    ("name", r#""call""#),
+                    ("output", r#""early""#),
+                    ("user_metadata", r#"{"k":"open","only":"1"}"#),
+                    ("tags", r#"["b","a"]"#),
+                ],
+            ),
+            record(
+                Level::Update,
+                0,
+                &[("output", r#""final""#), ("tags", r#"["outcome=error"]"#), ("metrics", r#"{"duration_ns":7}"#)],
+            ),
+            record(
+                Level::Ended,
+                5,
+                &[
+                    ("output", r#""longer than the update""#),
+                    ("user_metadata", r#"{"k":"ended","late":"2"}"#),
+                    ("model", "null"),
+                ],
+            ),
+            record(
+                Level::Ended,
+                6,
+                &[
+                    ("output", r#""later""#),
+                    ("user_metadata", r#"{"k":"later"}"#),
+                    ("metrics", r#"{"duration_ns":null,"num_input_tokens":3}"#),
+                ],
+            ),
             record(Level::Open, 9, &[("input", r#""a""#)]),
             record(Level::Open, 9, &[("input", r#""bb""#)]),
         ]
@@ -295,7 +333,16 @@ mod tests {
 
     #[test]
     fn one_delivery_keeps_its_tags_in_order_and_its_text_as_sent() {
-        let record = record(Level::Ended, 1, &[("tags", r#"["z","a"]"#), ("input", r#"{"b": 1,  "a":2}"#), ("user_metadata", "{}"), ("metrics", r#"{"duration_ns":1}"#)]);
+        let record = record(
+            Level::Ended,
+            1,
+            &[
+                ("tags", r#"["z","a"]"#),
+                ("input", r#"{"b": 1,  "a":2}"#),
+                ("user_metadata", "{}"),
+                ("metrics", r#"{"duration_ns":1}"#),
+            ],
+        );
         assert_eq!(record.to_doc(), r#"{"input":{"b": 1,  "a":2},"metrics":{"duration_ns":1},"tags":["z","a"]}"#);
     }
 }

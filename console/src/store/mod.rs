@@ -29,7 +29,9 @@ pub(crate) use search::{Column, Condition, Found, Hit, Kind, Operator, Search, T
 pub(crate) use view::detail;
 pub(crate) use writer::{Part, Place, SpanPart, SpanUpdate, TracePart, Writer};
 
-use crate::model::{Change, Depth, Id, LogStream, Page, Project, Session, SpanView, TraceQuery, TraceSummary, TraceView};
+use crate::model::{
+    Change, Depth, Id, LogStream, Page, Project, Session, SpanView, TraceQuery, TraceSummary, TraceView,
+};
 
 /// Connections that read at the same time; the disk and two cores do not profit from more.
 const READERS: usize = 4;
@@ -70,7 +72,10 @@ impl StoreError {
     pub fn is_temporary(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
         match self {
-            StoreError::Sqlite(error) => matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure | CannotOpen)),
+            StoreError::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure | CannotOpen)
+            ),
             _ => true,
         }
     }
@@ -81,7 +86,10 @@ impl fmt::Display for StoreError {
         match self {
             StoreError::Sqlite(error) => write!(f, "database: {error}"),
             StoreError::Folder { path, source } => write!(f, "cannot use `{}`: {source}", path.display()),
-            StoreError::Newer { found, known } => write!(f, "the database has version {found}, this console knows up to {known}\nuse a newer galileo-console or another `--db`"),
+            StoreError::Newer { found, known } => write!(
+                f,
+                "the database has version {found}, this console knows up to {known}\nuse a newer galileo-console or another `--db`"
+            ),
             StoreError::Stopped => f.write_str("the console is shutting down"),
         }
     }
@@ -131,13 +139,21 @@ impl Store {
         let connection = schema::open_writer(path)?;
         let writer = Arc::new(WriterCell(Mutex::new(Writer::new(connection)?)));
         let readers = match path {
-            Some(path) => Readers::Pool { connections: (0..READERS).map(|_| schema::open_reader(path).map(Mutex::new)).collect::<Result<_, _>>()?, next: AtomicUsize::new(0) },
+            Some(path) => Readers::Pool {
+                connections: (0..READERS)
+                    .map(|_| schema::open_reader(path).map(Mutex::new))
+                    .collect::<Result<_, _>>()?,
+                next: AtomicUsize::new(0),
+            },
             None => Readers::Shared(Arc::clone(&writer)),
         };
         let (jobs, queue) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
         let sender = changes.clone();
-        std::thread::Builder::new().name("console-writer".into()).spawn(move || writer::run(&writer, queue, &sender)).map_err(|source| StoreError::folder(Path::new("thread"), source))?;
+        std::thread::Builder::new()
+            .name("console-writer".into())
+            .spawn(move || writer::run(&writer, queue, &sender))
+            .map_err(|source| StoreError::folder(Path::new("thread"), source))?;
         Ok(Store { inner: Arc::new(Inner { jobs, changes, readers }) })
     }
 
@@ -271,7 +287,10 @@ impl Readers {
 }
 
 /// All statements of one question see the same state of the database.
-fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+fn in_snapshot<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let snapshot = connection.unchecked_transaction()?;
     let result = work(connection);
     drop(snapshot);

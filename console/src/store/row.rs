@@ -74,7 +74,11 @@ impl SpanColumns {
         let (parent, wire) = parents(record, trace, metadata("w3c.parent_id"), metadata("galileo.parent_id"));
         let own_service = metadata("service.name");
         let tag = |tag: &str| record.tags().iter().any(|present| present == tag);
-        let cached = tag("cache_hit=true") || tag("cache.hit=true") || ["cache_hit", "cache.hit", "cached"].iter().any(|key| metadata(key).is_some_and(|value| value.eq_ignore_ascii_case("true")));
+        let cached = tag("cache_hit=true")
+            || tag("cache.hit=true")
+            || ["cache_hit", "cache.hit", "cached"]
+                .iter()
+                .any(|key| metadata(key).is_some_and(|value| value.eq_ignore_ascii_case("true")));
         let flags = [(tag("error.origin=true"), ERROR_ORIGIN), (own_service.is_some(), ENTRY), (cached, CACHED)];
         SpanColumns {
             parent,
@@ -90,7 +94,9 @@ impl SpanColumns {
             sources,
             tokens: tokens(record),
             model: record.text("model"),
-            error: matches!(outcome, Outcome::Error | Outcome::Panic | Outcome::Cancelled).then(|| error_text(record)).flatten(),
+            error: matches!(outcome, Outcome::Error | Outcome::Panic | Outcome::Cancelled)
+                .then(|| error_text(record))
+                .flatten(),
             flags: flags.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum(),
         }
     }
@@ -109,7 +115,8 @@ pub(crate) fn duration(record: &Record) -> Option<i64> {
 }
 
 fn tokens(record: &Record) -> Tokens {
-    let count = |name: &str| record.integer(&format!("metrics{SEPARATOR}{name}")).and_then(|count| u64::try_from(count).ok());
+    let count =
+        |name: &str| record.integer(&format!("metrics{SEPARATOR}{name}")).and_then(|count| u64::try_from(count).ok());
     let (input, output) = (count("num_input_tokens").unwrap_or(0), count("num_output_tokens").unwrap_or(0));
     Tokens { input, output, total: count("num_total_tokens").unwrap_or(input.saturating_add(output)) }
 }
@@ -137,7 +144,10 @@ fn outcome(record: &Record, ended: bool, status_code: Option<i64>) -> Outcome {
 /// The text of the tag is cut to 200 bytes, the output may have all of it.
 fn error_text(record: &Record) -> Option<String> {
     let tag = record.tags().iter().find_map(|tag| tag.strip_prefix("error="));
-    let output = record.get("output").and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok()).and_then(|output| text_of(&output));
+    let output = record
+        .get("output")
+        .and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok())
+        .and_then(|output| text_of(&output));
     match (tag, output) {
         (Some(tag), Some(output)) if output.starts_with(tag) => Some(cut(&output, 2000)),
         (Some(tag), _) => Some(tag.to_owned()),
@@ -163,9 +173,18 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 /// The parent that is meant and the one on the wire. A child of an llm span hangs elsewhere on the wire and names its true
 /// parent in `galileo.parent_id`; the entry span of a service that got W3C headers only hangs under the trace and names it in
 /// `w3c.parent_id`.
-fn parents(record: &Record, trace: Id, w3c: Option<String>, galileo: Option<String>) -> (Option<SpanKey>, Option<SpanKey>) {
-    let wire = record.text("parent_id").and_then(|text| SpanKey::parse(&text)).filter(|parent| *parent != SpanKey::of(trace));
-    let meant = galileo.as_deref().and_then(SpanKey::parse).or_else(|| w3c.as_deref().filter(|_| wire.is_none()).and_then(SpanKey::parse));
+fn parents(
+    record: &Record,
+    trace: Id,
+    w3c: Option<String>,
+    galileo: Option<String>,
+) -> (Option<SpanKey>, Option<SpanKey>) {
+    let wire =
+        record.text("parent_id").and_then(|text| SpanKey::parse(&text)).filter(|parent| *parent != SpanKey::of(trace));
+    let meant = galileo
+        .as_deref()
+        .and_then(SpanKey::parse)
+        .or_else(|| w3c.as_deref().filter(|_| wire.is_none()).and_then(SpanKey::parse));
     match meant {
         Some(meant) if Some(meant) != wire => (Some(meant), wire),
         _ => (wire, None),

@@ -65,10 +65,15 @@ pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError>
         None => Connection::open_in_memory()?,
         Some(path) => {
             prepare_file(path)?;
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            let connection = Connection::open_with_flags(
+                path,
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?;
             // Committed pages are in the operating system's hands when the answer goes out: a killed console loses nothing. A
             // machine that loses power may lose the last moments but keeps a sound file.
-            connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;")?;
+            connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;",
+            )?;
             connection
         }
     };
@@ -80,7 +85,8 @@ pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError>
 
 /// Opens the same file for reading.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection)?;
     connection.execute_batch("PRAGMA query_only = ON;")?;
     Ok(connection)

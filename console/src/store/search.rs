@@ -47,7 +47,12 @@ pub(crate) enum Column {
 impl Column {
     /// The column of that name; `None` when there is none of this kind.
     pub(crate) fn parse(kind: Kind, name: &str) -> Option<Column> {
-        let keyed = |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(['.', '/'])).filter(|key| !key.is_empty()).map(str::to_owned);
+        let keyed = |prefix: &str| {
+            name.strip_prefix(prefix)
+                .and_then(|rest| rest.strip_prefix(['.', '/']))
+                .filter(|key| !key.is_empty())
+                .map(str::to_owned)
+        };
         let column = match name {
             "id" => Column::Id,
             "session_id" => Column::SessionId,
@@ -76,7 +81,11 @@ impl Column {
             "temperature" => Column::Field("temperature"),
             "tool_call_id" => Column::Field("tool_call_id"),
             "agent_type" => Column::Field("agent_type"),
-            "duration_ns" | "num_input_tokens" | "num_output_tokens" | "num_total_tokens" | "time_to_first_token_ns" => Column::Metric(name.to_owned()),
+            "duration_ns"
+            | "num_input_tokens"
+            | "num_output_tokens"
+            | "num_total_tokens"
+            | "time_to_first_token_ns" => Column::Metric(name.to_owned()),
             _ => {
                 if let Some(key) = keyed("user_metadata").or_else(|| keyed("metadata")) {
                     Column::Metadata(key)
@@ -104,7 +113,9 @@ impl Column {
                 Column::ExternalId => plain("s.external_id"),
                 Column::PreviousSessionId => plain("s.previous_id"),
                 Column::SpanCount => plain("(SELECT COUNT(*) FROM traces t WHERE t.session_id = s.id)"),
-                Column::Metadata(key) => Some(("json_extract(s.metadata, ?)", Some(format!("$.\"{}\"", key.replace('"', ""))))),
+                Column::Metadata(key) => {
+                    Some(("json_extract(s.metadata, ?)", Some(format!("$.\"{}\"", key.replace('"', "")))))
+                }
                 _ => None,
             },
             (_, Column::PreviousSessionId) => None,
@@ -182,12 +193,26 @@ pub(crate) enum Test {
     Number(Operator, f64),
     Between(f64, f64),
     Whole(Operator, i64),
-    Ids { any_of: Vec<Id>, negated: bool },
+    Ids {
+        any_of: Vec<Id>,
+        negated: bool,
+    },
     /// Equal to one of these.
-    Texts { any_of: Vec<String>, negated: bool, case_sensitive: bool },
-    Contains { text: String, case_sensitive: bool },
+    Texts {
+        any_of: Vec<String>,
+        negated: bool,
+        case_sensitive: bool,
+    },
+    Contains {
+        text: String,
+        case_sensitive: bool,
+    },
     /// A list that holds one of these.
-    Holds { any_of: Vec<String>, negated: bool, case_sensitive: bool },
+    Holds {
+        any_of: Vec<String>,
+        negated: bool,
+        case_sensitive: bool,
+    },
 }
 
 /// A condition on a record.
@@ -271,7 +296,8 @@ pub(super) fn run(connection: &Connection, search: &Search) -> Result<Found, Sto
     values.push((search.limit as i64 + 1).into());
     values.push((i64::try_from(search.offset).unwrap_or(i64::MAX)).into());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut hits: Vec<Hit> = statement.query_map(params_from_iter(values), |row| read(search.kind, row))?.collect::<Result<_, _>>()?;
+    let mut hits: Vec<Hit> =
+        statement.query_map(params_from_iter(values), |row| read(search.kind, row))?.collect::<Result<_, _>>()?;
     let more = hits.len() > search.limit;
     hits.truncate(search.limit);
     Ok(Found { hits, more })
@@ -283,7 +309,13 @@ fn read(kind: Kind, row: &Row<'_>) -> rusqlite::Result<Hit> {
         Kind::Sessions => Hit::Session(read_session(row)?),
         Kind::Spans => {
             let trace_id = id_at(row, 22)?;
-            Hit::Span { span: Box::new(view::read_span(row, trace_id, true)?.node), trace_id, session_id: super::optional_id_at(row, 23)?, project_id: id_at(row, 24)?, log_stream_id: id_at(row, 25)? }
+            Hit::Span {
+                span: Box::new(view::read_span(row, trace_id, true)?.node),
+                trace_id,
+                session_id: super::optional_id_at(row, 23)?,
+                project_id: id_at(row, 24)?,
+                log_stream_id: id_at(row, 25)?,
+            }
         }
     })
 }
@@ -348,7 +380,11 @@ fn push_test(kind: Kind, column: &Column, test: &Test, sql: &mut String, values:
                 match (kind, column) {
                     (Kind::Spans, Column::Id | Column::ParentId) => {
                         let key = SpanKey::of(*id);
-                        sql.push_str(if *column == Column::Id { "(s.key = ? AND s.high IN (?, 0))" } else { "(s.parent_key = ? AND s.parent_high IN (?, 0))" });
+                        sql.push_str(if *column == Column::Id {
+                            "(s.key = ? AND s.high IN (?, 0))"
+                        } else {
+                            "(s.parent_key = ? AND s.parent_high IN (?, 0))"
+                        });
                         values.extend([key.key.into(), key.high.into()]);
                     }
                     _ => {
@@ -384,7 +420,11 @@ fn push_test(kind: Kind, column: &Column, test: &Test, sql: &mut String, values:
         }
         Test::Holds { any_of, negated, case_sensitive } => {
             default = *negated;
-            sql.push_str(if *negated { "NOT EXISTS (SELECT 1 FROM json_each(" } else { "EXISTS (SELECT 1 FROM json_each(" });
+            sql.push_str(if *negated {
+                "NOT EXISTS (SELECT 1 FROM json_each("
+            } else {
+                "EXISTS (SELECT 1 FROM json_each("
+            });
             operand(sql, values);
             sql.push_str(") e WHERE FALSE");
             for text in any_of {

@@ -124,7 +124,14 @@ impl TraceRow {
                     start_ns: row.get(5)?,
                     seen_ns: row.get(5)?,
                     end_ns: row.get(6)?,
-                    sums: Sums { spans: row.get(10)?, open: row.get(11)?, errors: row.get(12)?, input: row.get(13)?, output: row.get(14)?, total: row.get(15)? },
+                    sums: Sums {
+                        spans: row.get(10)?,
+                        open: row.get(11)?,
+                        errors: row.get(12)?,
+                        input: row.get(13)?,
+                        output: row.get(14)?,
+                        total: row.get(15)?,
+                    },
                     root: match root_rank {
                         2 => None,
                         rank => Some(((rank == 1, row.get(18)?, row.get(19)?), row.get(16)?)),
@@ -168,7 +175,9 @@ impl TraceRow {
         let (start, end) = times(&self.record);
         let (start_before, end_before) = times(before);
         // A start that was not known before may replace the moment of first arrival.
-        self.extremes_stale |= (start != start_before && !self.fresh) || start_before.is_some_and(|before| start != Some(before)) || end < end_before;
+        self.extremes_stale |= (start != start_before && !self.fresh)
+            || start_before.is_some_and(|before| start != Some(before))
+            || end < end_before;
         self.start_ns = [self.start_ns, start].into_iter().flatten().min();
         self.end_ns = self.end_ns.max(end);
     }
@@ -185,10 +194,19 @@ impl TraceRow {
         self.spans_session(session);
     }
 
-    pub(super) fn span_changed(&mut self, key: SpanKey, before: &SpanColumns, after: &SpanColumns, session: Option<Id>) {
+    pub(super) fn span_changed(
+        &mut self,
+        key: SpanKey,
+        before: &SpanColumns,
+        after: &SpanColumns,
+        session: Option<Id>,
+    ) {
         self.sums.add(Sums::of(before), -1);
         self.sums.add(Sums::of(after), 1);
-        self.extremes_stale |= before.start_ns != after.start_ns || before.parent.is_some() != after.parent.is_some() || before.name != after.name || after.end_ns() < before.end_ns();
+        self.extremes_stale |= before.start_ns != after.start_ns
+            || before.parent.is_some() != after.parent.is_some()
+            || before.name != after.name
+            || after.end_ns() < before.end_ns();
         self.widen(key, after);
         self.spans_session(session);
     }
@@ -213,8 +231,9 @@ impl TraceRow {
     }
 
     fn read_extremes(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let (start, end): (Option<i64>, Option<i64>) =
-            connection.prepare_cached("SELECT MIN(start_ns), MAX(start_ns + duration_ns) FROM spans WHERE trace_no = ?1")?.query_row([self.no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (start, end): (Option<i64>, Option<i64>) = connection
+            .prepare_cached("SELECT MIN(start_ns), MAX(start_ns + duration_ns) FROM spans WHERE trace_no = ?1")?
+            .query_row([self.no], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (own_start, own_end) = times(&self.record);
         self.end_ns = end.max(own_end);
         self.start_ns = [own_start, start].into_iter().flatten().min();
@@ -269,7 +288,9 @@ impl TraceRow {
             self.record.to_doc(),
         ])?;
         for place in &self.new_places {
-            connection.prepare_cached("INSERT OR IGNORE INTO places (trace_no, project_no, stream_no) VALUES (?1, ?2, ?3)")?.execute(params![self.no, place.project_no, place.stream_no])?;
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO places (trace_no, project_no, stream_no) VALUES (?1, ?2, ?3)")?
+                .execute(params![self.no, place.project_no, place.stream_no])?;
         }
         Ok(())
     }

@@ -25,10 +25,16 @@ pub(super) fn build(mut loose: Vec<Loose>, trace_service: Option<&str>) -> Vec<S
     }
     let find = |wanted: SpanKey| -> Option<usize> {
         let same = by_key.get(&wanted.key)?;
-        same.iter().copied().find(|&index| loose[index].key.high == wanted.high).or_else(|| same.iter().copied().find(|&index| wanted.high == 0 || loose[index].key.high == 0))
+        same.iter()
+            .copied()
+            .find(|&index| loose[index].key.high == wanted.high)
+            .or_else(|| same.iter().copied().find(|&index| wanted.high == 0 || loose[index].key.high == 0))
     };
-    let mut parents: Vec<Option<usize>> = loose.iter().map(|span| span.parent.and_then(find).or_else(|| span.wire.and_then(find))).collect();
-    let mut orphans: Vec<Option<Orphan>> = (0..loose.len()).map(|index| (loose[index].parent.is_some() && parents[index].is_none()).then_some(Orphan::MissingParent)).collect();
+    let mut parents: Vec<Option<usize>> =
+        loose.iter().map(|span| span.parent.and_then(find).or_else(|| span.wire.and_then(find))).collect();
+    let mut orphans: Vec<Option<Orphan>> = (0..loose.len())
+        .map(|index| (loose[index].parent.is_some() && parents[index].is_none()).then_some(Orphan::MissingParent))
+        .collect();
     for index in cut_circles(&mut parents) {
         orphans[index] = Some(Orphan::Circle);
     }

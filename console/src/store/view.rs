@@ -21,14 +21,23 @@ pub(super) const SEARCH: &str = "SELECT s.key, s.high, s.parent_key, s.parent_hi
 
 pub(super) fn trace(connection: &Connection, id: Id, depth: Depth) -> Result<Option<TraceView>, StoreError> {
     let Some(summary) = list::summary(connection, id)? else { return Ok(None) };
-    let (no, doc): (i64, String) = connection.prepare_cached("SELECT no, doc FROM traces WHERE id = ?1")?.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (no, doc): (i64, String) = connection
+        .prepare_cached("SELECT no, doc FROM traces WHERE id = ?1")?
+        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let detail = detail(&doc);
     let full = depth == Depth::Full;
-    let sql = if full { format!("SELECT {COLUMNS}, doc FROM spans WHERE trace_no = ?1") } else { format!("SELECT {COLUMNS} FROM spans WHERE trace_no = ?1") };
-    let loose: Vec<Loose> = connection.prepare_cached(&sql)?.query_map([no], |row| read_span(row, id, full))?.collect::<Result<_, _>>()?;
+    let sql = if full {
+        format!("SELECT {COLUMNS}, doc FROM spans WHERE trace_no = ?1")
+    } else {
+        format!("SELECT {COLUMNS} FROM spans WHERE trace_no = ?1")
+    };
+    let loose: Vec<Loose> =
+        connection.prepare_cached(&sql)?.query_map([no], |row| read_span(row, id, full))?.collect::<Result<_, _>>()?;
     let mut spans = tree::build(loose, detail.metadata.get("service.name").map(String::as_str));
     for span in spans.iter_mut().filter(|span| span.orphan == Some(Orphan::MissingParent)).take(SEARCHED_ORPHANS) {
-        if let Some(other) = span.parent_id.map(|parent| trace_of(connection, SpanKey::of(parent))).transpose()?.flatten() {
+        if let Some(other) =
+            span.parent_id.map(|parent| trace_of(connection, SpanKey::of(parent))).transpose()?.flatten()
+        {
             span.orphan = Some(Orphan::ParentInTrace(other));
         }
     }
@@ -50,8 +59,13 @@ pub(super) fn span(connection: &Connection, id: Id, trace: Option<Id>) -> Result
         .query_map([id.low_key()], |row| Ok((id_at(row, 0)?, row.get(1)?, SpanKey { key: row.get(2)?, high: row.get(3)? })))?
         .filter_map(|row| row.map(|(trace, no, key)| (key.id_in(trace) == id.as_v4()).then_some((trace, no))).transpose())
         .collect::<Result<_, _>>()?;
-    let Some((trace_id, no)) = candidates.into_iter().find(|(found, _)| trace.is_none_or(|wanted| wanted == *found)) else { return Ok(None) };
-    let mut loose = connection.prepare_cached(&format!("SELECT {COLUMNS}, doc FROM spans WHERE no = ?1"))?.query_row([no], |row| read_span(row, trace_id, true))?;
+    let Some((trace_id, no)) = candidates.into_iter().find(|(found, _)| trace.is_none_or(|wanted| wanted == *found))
+    else {
+        return Ok(None);
+    };
+    let mut loose = connection
+        .prepare_cached(&format!("SELECT {COLUMNS}, doc FROM spans WHERE no = ?1"))?
+        .query_row([no], |row| read_span(row, trace_id, true))?;
     if loose.node.service.is_none() {
         loose.node.service = inherited_service(connection, trace_id, loose.parent)?;
     }
@@ -59,18 +73,29 @@ pub(super) fn span(connection: &Connection, id: Id, trace: Option<Id>) -> Result
 }
 
 /// The service of the nearest ancestor that has one, at most so many levels up as a real trace is deep.
-fn inherited_service(connection: &Connection, trace: Id, mut parent: Option<SpanKey>) -> Result<Option<String>, StoreError> {
+fn inherited_service(
+    connection: &Connection,
+    trace: Id,
+    mut parent: Option<SpanKey>,
+) -> Result<Option<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT service, parent_key, parent_high FROM spans WHERE trace_no = (SELECT no FROM traces WHERE id = ?1) AND key = ?2 AND (high = ?3 OR high = 0 OR ?3 = 0)")?;
     for _ in 0..1000 {
         let Some(key) = parent else { break };
-        let found = statement.query_row(params![trace.0, key.key, key.high], |row| Ok((row.get::<_, Option<String>>(0)?, key_at(row, 1)?))).optional()?;
+        let found = statement
+            .query_row(params![trace.0, key.key, key.high], |row| {
+                Ok((row.get::<_, Option<String>>(0)?, key_at(row, 1)?))
+            })
+            .optional()?;
         match found {
             Some((Some(service), _)) => return Ok(Some(service)),
             Some((None, next)) => parent = next,
             None => break,
         }
     }
-    let doc: Option<String> = connection.prepare_cached("SELECT doc FROM traces WHERE id = ?1")?.query_row([trace.0], |row| row.get(0)).optional()?;
+    let doc: Option<String> = connection
+        .prepare_cached("SELECT doc FROM traces WHERE id = ?1")?
+        .query_row([trace.0], |row| row.get(0))
+        .optional()?;
     Ok(doc.and_then(|doc| detail(&doc).metadata.remove("service.name")))
 }
 

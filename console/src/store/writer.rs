@@ -123,7 +123,16 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> Result<Writer, StoreError> {
-        let mut writer = Writer { connection, traces: HashMap::new(), fresh_keys: HashSet::new(), next_trace_no: 1, version: 0, pending: 0, places: HashMap::new(), sessions: HashSet::new() };
+        let mut writer = Writer {
+            connection,
+            traces: HashMap::new(),
+            fresh_keys: HashSet::new(),
+            next_trace_no: 1,
+            version: 0,
+            pending: 0,
+            places: HashMap::new(),
+            sessions: HashSet::new(),
+        };
         writer.reload()?;
         Ok(writer)
     }
@@ -134,7 +143,11 @@ impl Writer {
         self.fresh_keys.clear();
         self.places.clear();
         self.sessions.clear();
-        (self.next_trace_no, self.version) = self.connection.query_row("SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces", [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        (self.next_trace_no, self.version) = self.connection.query_row(
+            "SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)),
+        )?;
         self.pending = self.connection.query_row("SELECT COUNT(*) FROM pending", [], |row| row.get(0))?;
         Ok(())
     }
@@ -170,9 +183,15 @@ impl Writer {
         let known = self.place_order(part.place)?;
         let home = self.place_order(trace.place.unwrap_or(part.place))?;
         trace.add_place(part.place, known, home, false);
-        let existing = if trace.fresh && !self.fresh_keys.contains(&(trace.no, part.key.key)) { None } else { self.find_span(trace.no, part.key)? };
+        let existing = if trace.fresh && !self.fresh_keys.contains(&(trace.no, part.key.key)) {
+            None
+        } else {
+            self.find_span(trace.no, part.key)?
+        };
         let result = match existing {
-            Some(existing) => self.merge_span(&mut trace, existing, part.key, &part.record, part.ended, part.sources, part.seen_ns),
+            Some(existing) => {
+                self.merge_span(&mut trace, existing, part.key, &part.record, part.ended, part.sources, part.seen_ns)
+            }
             None => self.insert_span(&mut trace, part),
         };
         self.traces.insert(part.trace_id, trace);
@@ -182,7 +201,9 @@ impl Writer {
     fn insert_span(&mut self, trace: &mut TraceRow, part: &SpanPart) -> Result<(), StoreError> {
         let mut record = part.record.clone();
         let mut ended = part.ended;
-        if self.pending > 0 && let Some((update, update_ended)) = self.take_pending(part.key)? {
+        if self.pending > 0
+            && let Some((update, update_ended)) = self.take_pending(part.key)?
+        {
             record.merge(update);
             ended |= update_ended;
         }
@@ -228,15 +249,28 @@ impl Writer {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn merge_span(&mut self, trace: &mut TraceRow, existing: Existing, key: SpanKey, record: &Record, ended: bool, sources: Sources, seen_ns: i64) -> Result<(), StoreError> {
+    fn merge_span(
+        &mut self,
+        trace: &mut TraceRow,
+        existing: Existing,
+        key: SpanKey,
+        record: &Record,
+        ended: bool,
+        sources: Sources,
+        seen_ns: i64,
+    ) -> Result<(), StoreError> {
         let stored = Record::from_stored(&existing.doc, &existing.ranks);
         let mut merged = stored.clone();
         merged.merge(record.clone());
         let high = if existing.high == 0 { key.high } else { existing.high };
         let before = existing.columns;
         let seen_ns = if merged.get("created_at").is_some() { seen_ns } else { seen_ns.min(before.start_ns) };
-        let after = SpanColumns::derive(&merged, trace.id, before.ended || ended, before.sources.union(sources), seen_ns);
-        if merged == stored && high == existing.high && (after.ended, after.sources, after.start_ns) == (before.ended, before.sources, before.start_ns) {
+        let after =
+            SpanColumns::derive(&merged, trace.id, before.ended || ended, before.sources.union(sources), seen_ns);
+        if merged == stored
+            && high == existing.high
+            && (after.ended, after.sources, after.start_ns) == (before.ended, before.sources, before.start_ns)
+        {
             return Ok(()); // A repeat.
         }
         self.connection
@@ -275,19 +309,39 @@ impl Writer {
 
     fn put_update(&mut self, update: &SpanUpdate) -> Result<(), StoreError> {
         let holders: Vec<Vec<u8>> = {
-            let mut statement = self.connection.prepare_cached("SELECT t.id FROM spans s JOIN traces t ON t.no = s.trace_no WHERE s.key = ?1 AND s.high = ?2")?;
-            statement.query_map(params![update.key.key, update.key.high], |row| row.get(0))?.collect::<Result<_, _>>()?
+            let mut statement = self.connection.prepare_cached(
+                "SELECT t.id FROM spans s JOIN traces t ON t.no = s.trace_no WHERE s.key = ?1 AND s.high = ?2",
+            )?;
+            statement
+                .query_map(params![update.key.key, update.key.high], |row| row.get(0))?
+                .collect::<Result<_, _>>()?
         };
         // Traces that this very transaction created are not in the table yet.
-        let mut ids: BTreeSet<Id> = holders.iter().filter_map(|bytes| Some(Id(bytes.as_slice().try_into().ok()?))).collect();
-        ids.extend(self.traces.values().filter(|trace| trace.fresh && self.fresh_keys.contains(&(trace.no, update.key.key))).map(|trace| trace.id));
+        let mut ids: BTreeSet<Id> =
+            holders.iter().filter_map(|bytes| Some(Id(bytes.as_slice().try_into().ok()?))).collect();
+        ids.extend(
+            self.traces
+                .values()
+                .filter(|trace| trace.fresh && self.fresh_keys.contains(&(trace.no, update.key.key)))
+                .map(|trace| trace.id),
+        );
         let mut found = false;
         for id in ids {
             let mut trace = self.take_trace(id, 0)?;
             let mut result = Ok(());
-            if let Some(existing) = self.find_span(trace.no, update.key)?.filter(|existing| existing.high == update.key.high) {
+            if let Some(existing) =
+                self.find_span(trace.no, update.key)?.filter(|existing| existing.high == update.key.high)
+            {
                 found = true;
-                result = self.merge_span(&mut trace, existing, update.key, &update.record, update.ended, Sources::GALILEO, i64::MAX);
+                result = self.merge_span(
+                    &mut trace,
+                    existing,
+                    update.key,
+                    &update.record,
+                    update.ended,
+                    Sources::GALILEO,
+                    i64::MAX,
+                );
             }
             self.traces.insert(id, trace);
             result?;
@@ -300,7 +354,13 @@ impl Writer {
         record.merge(update.record.clone());
         self.connection
             .prepare_cached("INSERT INTO pending (key, high, ended, ranks, doc) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![update.key.key, update.key.high, ended || update.ended, record.to_ranks(), record.to_doc()])?;
+            .execute(params![
+                update.key.key,
+                update.key.high,
+                ended || update.ended,
+                record.to_ranks(),
+                record.to_doc()
+            ])?;
         self.pending += 1;
         Ok(())
     }
@@ -309,7 +369,9 @@ impl Writer {
         let found = self
             .connection
             .prepare_cached("DELETE FROM pending WHERE key = ?1 AND high = ?2 RETURNING doc, ranks, ended")?
-            .query_row(params![key.key, key.high], |row| Ok((Record::from_stored(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?), row.get(2)?)))
+            .query_row(params![key.key, key.high], |row| {
+                Ok((Record::from_stored(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?), row.get(2)?))
+            })
             .optional()?;
         self.pending -= i64::from(found.is_some());
         Ok(found)
@@ -322,8 +384,13 @@ impl Writer {
             "SELECT no, high, parent_key, parent_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, flags, ranks, doc
              FROM spans WHERE trace_no = ?1 AND key = ?2 ORDER BY high",
         )?;
-        let mut rows: Vec<Existing> = statement.query_map(params![trace_no, key.key], Existing::read)?.collect::<Result<_, _>>()?;
-        let index = rows.iter().position(|row| row.high == key.high).or_else(|| rows.iter().position(|row| row.high == 0)).or((key.high == 0 && !rows.is_empty()).then_some(0));
+        let mut rows: Vec<Existing> =
+            statement.query_map(params![trace_no, key.key], Existing::read)?.collect::<Result<_, _>>()?;
+        let index = rows
+            .iter()
+            .position(|row| row.high == key.high)
+            .or_else(|| rows.iter().position(|row| row.high == 0))
+            .or((key.high == 0 && !rows.is_empty()).then_some(0));
         Ok(index.map(|index| rows.swap_remove(index)))
     }
 
@@ -343,7 +410,11 @@ impl Writer {
         if let Some(ids) = self.places.get(&place.stream_no) {
             return Ok(*ids);
         }
-        let ids = self.connection.query_row("SELECT p.id, s.id FROM streams s JOIN projects p ON p.no = s.project_no WHERE s.no = ?1", [place.stream_no], |row| Ok((super::id_at(row, 0)?, super::id_at(row, 1)?)))?;
+        let ids = self.connection.query_row(
+            "SELECT p.id, s.id FROM streams s JOIN projects p ON p.no = s.project_no WHERE s.no = ?1",
+            [place.stream_no],
+            |row| Ok((super::id_at(row, 0)?, super::id_at(row, 1)?)),
+        )?;
         self.places.insert(place.stream_no, ids);
         Ok(ids)
     }
@@ -370,10 +441,11 @@ impl Writer {
 
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let result = jobs.iter_mut().try_for_each(|job| job.apply(self)).and_then(|()| self.flush()).and_then(|changes| {
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
-            Ok(changes)
-        });
+        let result =
+            jobs.iter_mut().try_for_each(|job| job.apply(self)).and_then(|()| self.flush()).and_then(|changes| {
+                self.connection.prepare_cached("COMMIT")?.execute([])?;
+                Ok(changes)
+            });
         if result.is_err() {
             if !self.connection.is_autocommit() {
                 let _ = self.connection.execute_batch("ROLLBACK");
@@ -385,7 +457,11 @@ impl Writer {
 }
 
 /// Runs until every sender is gone.
-pub(super) fn run(lock: &super::WriterCell, mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>, changes: &broadcast::Sender<Change>) {
+pub(super) fn run(
+    lock: &super::WriterCell,
+    mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
+    changes: &broadcast::Sender<Change>,
+) {
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < JOBS_PER_COMMIT {
@@ -452,7 +528,11 @@ impl Existing {
                 status_code: row.get(10)?,
                 outcome: outcome(row.get(11)?),
                 sources: Sources(row.get(12)?),
-                tokens: Tokens { input: row.get::<_, i64>(13)? as u64, output: row.get::<_, i64>(14)? as u64, total: row.get::<_, i64>(15)? as u64 },
+                tokens: Tokens {
+                    input: row.get::<_, i64>(13)? as u64,
+                    output: row.get::<_, i64>(14)? as u64,
+                    total: row.get::<_, i64>(15)? as u64,
+                },
                 model: None,
                 error: None,
                 flags: row.get(16)?,
