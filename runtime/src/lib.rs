@@ -2,6 +2,8 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
+#[cfg(feature = "tracing")]
+mod bridge;
 mod capture;
 pub mod config;
 pub mod context;
@@ -19,6 +21,8 @@ mod session;
 pub mod span;
 mod suppress;
 
+#[cfg(feature = "tracing")]
+pub use bridge::tracing_layer;
 pub use config::Mode;
 pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try_get_tracing_headers};
 #[cfg(feature = "tokio")]

@@ -1,3 +1,5 @@
+//! Messages of every API, read and written.
+
 use super::*;
 
 #[test]

@@ -1,7 +1,5 @@
 //! Names of attributes: OpenTelemetry's (generative AI conventions 1.41), OpenInference's and Galileo's.
 
-#![cfg_attr(not(all(feature = "otlp", feature = "tracing", feature = "opentelemetry")), allow(dead_code))]
-
 /// OpenTelemetry: what a span of a model, an agent, a tool or a search says.
 pub(crate) mod gen_ai {
     pub(crate) const OPERATION: &str = "gen_ai.operation.name";
