@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** Which part of the trace is in sight, and where a moment lies in it (0 left, 1 right). */
 export class Scale {
-  constructor() { this.total = 1; this.from = 0; this.to = null; this.end = () => this.total; }
+  constructor() { this.total = 1; this.now = 0; this.from = 0; this.to = null; this.end = () => this.total; }
   window() { return [this.from, this.to ?? this.total]; }
   x(us) { const [from, to] = this.window(); return (us - from) / Math.max(1, to - from); }
   set(from, to) {
@@ -39,7 +39,7 @@ export class Scrubber {
   drawTicks() {
     const [from, to] = this.scale.window();
     const width = this.axis.clientWidth || 300;
-    const step = niceStep((to - from) / Math.max(2, Math.floor(width / 92)));
+    const step = niceStep((to - from) / Math.max(2, Math.floor(width / 76)));
     const labels = [], strokes = [];
     for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
       const x = this.scale.x(at);

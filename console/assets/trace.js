@@ -37,6 +37,7 @@ async function load() {
   data = got;
   next = got.next;
   scale.total = Math.max(1, scale.end());
+  scale.now = got.now;
   tree.reset(prepare(got.rows, got.services));
   fall.chosen = tree.byId.get(chosenInAddress()) ?? tree.nodes[0] ?? null;
   count();
@@ -100,7 +101,7 @@ async function fillPanel(node) {
   swap(panel, fresh);
   for (const fold of panel.querySelectorAll("details[data-k]")) if (open.has(fold.dataset.k)) fold.open = open.get(fold.dataset.k);
   panel.scrollTop = kept ? top : 0;
-  panelOf = node.i;
+  panelOf = panel.dataset.span = node.i;
   localTimes(panel);
 }
 

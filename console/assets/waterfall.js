@@ -61,6 +61,7 @@ export class Waterfall {
     const took = node.d === null ? Math.max(0, end - node.s) : node.d;
     root.id = `row-${node.i}`;
     root.style.transform = `translateY(${pos * this.rowHeight}px)`;
+    root.style.setProperty("--depth", String(Math.min(node.depth, 40)));
     root.className = `row v${node.v}${chosen ? " chosen" : ""}${node.e ? " error" : ""}${node.w ? " way" : ""}${node.d === null ? " open" : ""}${this.tree.hit.has(node) ? " hit" : ""}${this.tree.hits.length && !this.tree.hit.has(node) ? " miss" : ""}`;
     root.setAttribute("aria-level", String(node.depth + 1));
     root.setAttribute("aria-rowindex", String(pos + 1));
@@ -76,7 +77,7 @@ export class Waterfall {
     marks(row.marks, node, folded);
     row.service.textContent = node.svc;
     row.tokens.textContent = node.k ? count(node.k) : "";
-    row.self.textContent = node.kids.length ? duration(selfTime(node, end)) : "";
+    row.self.textContent = node.kids.length && node.t !== "trace" ? duration(selfTime(node, end)) : "";
     row.time.textContent = duration(took);
     this.bars(row, node, took, end);
   }
@@ -112,9 +113,10 @@ export class Waterfall {
       rect.setAttribute("height", String(h));
     };
     bar(row.whole, node.s, node.s + took, 9, 12, 0.3);
-    const own = node.kids.length ? ownTime(node, end) : [[node.s, node.s + took]];
+    const own = node.t === "trace" ? [] : node.kids.length ? ownTime(node, end) : [[node.s, node.s + took]];
     parts(row.own, own.length > 60 ? own.slice(0, 60) : own, (rect, [from, to]) => bar(rect, from, to, 9, 12, own.length === 1 ? 0.3 : 0));
-    parts(row.critical, node.c ?? [], (rect, [from, to]) => bar(rect, from, to, 23, 2, 0.15));
+    // The path of what still runs ends at the present, which has moved on since the server drew it.
+    parts(row.critical, node.c ?? [], (rect, [from, to]) => bar(rect, from, node.d === null && to >= this.scale.now - 1 ? end : to, 23, 2, 0.15));
   }
 
   /** Chooses a node and brings it into sight. */

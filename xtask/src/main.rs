@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod browser;
 mod check;
 mod ci;
 mod crates;
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Lane {
+    /// The console's pages in a real Chromium
+    Browser(browser::Options),
     /// Format, clippy and docs, with warnings as errors
     Check,
     /// What CI runs after the README's test command: check, the quickstart, the cross-language lane
@@ -34,6 +37,7 @@ enum Lane {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().lane {
+        Lane::Browser(options) => browser::run(&options),
         Lane::Check => check::run(),
         Lane::Ci(options) => ci::run(&options),
         Lane::Crates => crates::run(),

@@ -45,13 +45,19 @@ static ASSETS: &[Asset] = &[
 
 /// `GET /assets/{name}`. The tag is a checksum: a browser that has the file asks and gets 304.
 pub(crate) async fn get(Path(name): Path<String>, request: HeaderMap) -> Response {
-    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let tag = format!("\"{:016x}\"", checksum(asset.body));
     if request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
     let cache = if asset.kind == FONT { "max-age=86400" } else { "no-cache" };
-    ([(header::CONTENT_TYPE, asset.kind.to_owned()), (header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())], asset.body).into_response()
+    (
+        [(header::CONTENT_TYPE, asset.kind.to_owned()), (header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())],
+        asset.body,
+    )
+        .into_response()
 }
 
 fn checksum(body: &[u8]) -> u64 {

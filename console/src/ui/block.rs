@@ -64,12 +64,24 @@ pub(crate) fn blocks(value: &Value) -> Vec<Block> {
             None => Block::Text(shown(text)),
         }],
         Value::Array(items) if items.is_empty() => Vec::new(),
-        Value::Array(items) if items.iter().all(is_message) => items.iter().filter_map(message).map(Block::Message).collect(),
-        Value::Array(items) if items.iter().all(is_document) => items.iter().enumerate().filter_map(|(index, item)| document(index, item)).map(Block::Document).collect(),
-        Value::Array(items) if items.iter().all(|item| content_text(item).is_some()) => items.iter().filter_map(content_text).map(|text| Block::Text(shown(text))).collect(),
-        Value::Object(map) if is_message(value) => message(&Value::Object(map.clone())).map(Block::Message).into_iter().collect(),
+        Value::Array(items) if items.iter().all(is_message) => {
+            items.iter().filter_map(message).map(Block::Message).collect()
+        }
+        Value::Array(items) if items.iter().all(is_document) => {
+            items.iter().enumerate().filter_map(|(index, item)| document(index, item)).map(Block::Document).collect()
+        }
+        Value::Array(items) if items.iter().all(|item| content_text(item).is_some()) => {
+            items.iter().filter_map(content_text).map(|text| Block::Text(shown(text))).collect()
+        }
+        Value::Object(map) if is_message(value) => {
+            message(&Value::Object(map.clone())).map(Block::Message).into_iter().collect()
+        }
         Value::Object(map) if map.len() == 1 => match map.iter().next() {
-            Some((key, inner @ Value::Array(items))) if matches!(key.as_str(), "messages" | "documents") && !items.is_empty() => blocks(inner),
+            Some((key, inner @ Value::Array(items)))
+                if matches!(key.as_str(), "messages" | "documents") && !items.is_empty() =>
+            {
+                blocks(inner)
+            }
             _ => vec![Block::Json(json::tokens(value))],
         },
         other => vec![Block::Json(json::tokens(other))],
@@ -87,7 +99,8 @@ pub(crate) fn raw(value: &Value) -> String {
 /// JSON inside a string, which is how the wire carries the arguments of a function.
 fn embedded(text: &str) -> Option<Value> {
     let trimmed = text.trim();
-    let bracketed = (trimmed.starts_with('{') && trimmed.ends_with('}')) || (trimmed.starts_with('[') && trimmed.ends_with(']'));
+    let bracketed =
+        (trimmed.starts_with('{') && trimmed.ends_with('}')) || (trimmed.starts_with('[') && trimmed.ends_with(']'));
     let value: Value = bracketed.then(|| serde_json::from_str(trimmed).ok())??;
     match &value {
         Value::Object(map) if !map.is_empty() => Some(value),
@@ -105,7 +118,8 @@ fn shown(text: &str) -> String {
 
 fn is_message(value: &Value) -> bool {
     let Value::Object(map) = value else { return false };
-    map.get("role").is_some_and(Value::is_string) && ["content", "parts", "tool_calls"].iter().any(|key| map.contains_key(*key))
+    map.get("role").is_some_and(Value::is_string)
+        && ["content", "parts", "tool_calls"].iter().any(|key| map.contains_key(*key))
 }
 
 fn is_document(value: &Value) -> bool {
@@ -133,7 +147,11 @@ fn message(value: &Value) -> Option<Message> {
         _ => "other",
     };
     let mut parts = Vec::new();
-    let mut calls: Vec<Call> = map.get("tool_calls").and_then(Value::as_array).map(|calls| calls.iter().map(call).collect()).unwrap_or_default();
+    let mut calls: Vec<Call> = map
+        .get("tool_calls")
+        .and_then(Value::as_array)
+        .map(|calls| calls.iter().map(call).collect())
+        .unwrap_or_default();
     for content in [map.get("content"), map.get("parts")].into_iter().flatten() {
         match content {
             Value::Array(items) => {
@@ -149,23 +167,30 @@ fn message(value: &Value) -> Option<Message> {
         }
     }
     parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-    let note = ["name", "tool_call_id"].iter().filter_map(|key| map.get(*key)?.as_str()).collect::<Vec<_>>().join(" · ");
+    let note =
+        ["name", "tool_call_id"].iter().filter_map(|key| map.get(*key)?.as_str()).collect::<Vec<_>>().join(" · ");
     Some(Message { role: visible(role).into_owned(), class, note: visible(&note).into_owned(), parts, calls })
 }
 
 fn part(value: &Value) -> Part {
     match value {
         Value::Null => Part::Text(String::new()),
-        Value::String(text) => embedded(text).map_or_else(|| Part::Text(shown(text)), |inner| Part::Json(json::tokens(&inner))),
+        Value::String(text) => {
+            embedded(text).map_or_else(|| Part::Text(shown(text)), |inner| Part::Json(json::tokens(&inner)))
+        }
         other => Part::Json(json::tokens(other)),
     }
 }
 
 fn call(value: &Value) -> Call {
     let function = value.get("function").unwrap_or(value);
-    let text = |from: &Value, key: &str| from.get(key).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
+    let text = |from: &Value, key: &str| {
+        from.get(key).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default()
+    };
     let arguments = match function.get("arguments") {
-        Some(Value::String(inner)) => embedded(inner).map_or_else(|| json::tokens(&Value::String(inner.clone())), |inner| json::tokens(&inner)),
+        Some(Value::String(inner)) => {
+            embedded(inner).map_or_else(|| json::tokens(&Value::String(inner.clone())), |inner| json::tokens(&inner))
+        }
         Some(other) => json::tokens(other),
         None => Vec::new(),
     };
@@ -177,12 +202,17 @@ fn document(index: usize, value: &Value) -> Option<Document> {
     let content = shown(map.get("content")?.as_str()?);
     let empty = Map::new();
     let metadata = map.get("metadata").and_then(Value::as_object).unwrap_or(&empty);
-    let find = |keys: &[&'static str]| keys.iter().find_map(|key| metadata.get(*key).or_else(|| map.get(*key)).map(|value| (*key, plain(value))));
+    let find = |keys: &[&'static str]| {
+        keys.iter().find_map(|key| metadata.get(*key).or_else(|| map.get(*key)).map(|value| (*key, plain(value))))
+    };
     let title = find(&["title", "source", "path", "file", "url", "id", "document_id"]);
     let score = find(&["score", "relevance_score", "similarity", "distance"]);
     let named = [title.as_ref().map(|found| found.0), score.as_ref().map(|found| found.0)];
     let rest = metadata.iter().chain(map.iter().filter(|(key, _)| !matches!(key.as_str(), "content" | "metadata")));
-    let metadata = rest.filter(|(key, value)| !named.contains(&Some(key.as_str())) && !value.is_null()).map(|(key, value)| (visible(key).into_owned(), plain(value))).collect();
+    let metadata = rest
+        .filter(|(key, value)| !named.contains(&Some(key.as_str())) && !value.is_null())
+        .map(|(key, value)| (visible(key).into_owned(), plain(value)))
+        .collect();
     let title = title.map_or_else(|| format!("Document {}", index + 1), |found| format!("{}. {}", index + 1, found.1));
     Some(Document { title, score: score.map(|found| shorten(found.1)).unwrap_or_default(), content, metadata })
 }
@@ -211,11 +241,21 @@ mod tests {
     fn values_take_the_form_that_they_have() {
         assert!(blocks(&json!("")).is_empty());
         assert_eq!(blocks(&json!("plain")), [Block::Text("plain".into())]);
-        assert!(matches!(&blocks(&json!("{\"query\": \"moons\"}"))[..], [Block::Json(_)]), "arguments travel as JSON in a string");
+        assert!(
+            matches!(&blocks(&json!("{\"query\": \"moons\"}"))[..], [Block::Json(_)]),
+            "arguments travel as JSON in a string"
+        );
         assert!(matches!(&blocks(&json!("{not json}"))[..], [Block::Text(_)]));
-        assert!(matches!(&blocks(&json!([{"content": "a"}, {"content": "b", "metadata": {"score": 0.5}}]))[..], [Block::Document(_), Block::Document(second)] if second.score == "0.5"));
-        assert!(matches!(&blocks(&json!([{"type": "text", "text": "part"}]))[..], [Block::Text(text)] if text == "part"));
-        assert!(matches!(&blocks(&json!({"documents": [{"content": "a"}]}))[..], [Block::Document(_)]), "the OTel exporter's form");
+        assert!(
+            matches!(&blocks(&json!([{"content": "a"}, {"content": "b", "metadata": {"score": 0.5}}]))[..], [Block::Document(_), Block::Document(second)] if second.score == "0.5")
+        );
+        assert!(
+            matches!(&blocks(&json!([{"type": "text", "text": "part"}]))[..], [Block::Text(text)] if text == "part")
+        );
+        assert!(
+            matches!(&blocks(&json!({"documents": [{"content": "a"}]}))[..], [Block::Document(_)]),
+            "the OTel exporter's form"
+        );
     }
 
     #[test]
@@ -229,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_document_is_named_by_its_source_and_keeps_the_rest() {
-        let shown = blocks(&json!([{"content": "text", "metadata": {"source": "a.md", "score": 12.345678901, "page": 3}}]));
+        let shown =
+            blocks(&json!([{"content": "text", "metadata": {"source": "a.md", "score": 12.345678901, "page": 3}}]));
         let [Block::Document(document)] = &shown[..] else { panic!("{shown:?}") };
         assert_eq!((document.title.as_str(), document.score.as_str()), ("1. a.md", "12.3457"));
         assert_eq!(document.metadata, [("page".to_owned(), "3".to_owned())]);

@@ -21,7 +21,9 @@ impl Palette {
         if let Some(&colour) = taken.get(service) {
             return colour;
         }
-        let free = (0..COLOURS).map(|step| (wish + step) % COLOURS).find(|colour| !taken.values().any(|other| other == colour));
+        let free = (0..COLOURS)
+            .map(|step| (wish + step) % COLOURS)
+            .find(|colour| !taken.values().any(|other| other == colour));
         let colour = free.unwrap_or(wish);
         // Names come from outside: past this many they only have the colour of their hash.
         if taken.len() < 1000 {
@@ -33,7 +35,9 @@ impl Palette {
 
 /// FNV-1a: the same on every machine and in every version, which the standard library's hash is not.
 fn hash(text: &str) -> usize {
-    let value = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |value, byte| (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let value = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |value, byte| (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     (value >> 32) as usize
 }
 

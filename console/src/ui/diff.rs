@@ -37,7 +37,11 @@ fn compare(old: &[&str], new: &[&str], out: &mut Vec<Piece>) {
     let mut table = vec![0_u16; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            table[i * width + j] = if old[i] == new[j] { table[(i + 1) * width + j + 1] + 1 } else { table[(i + 1) * width + j].max(table[i * width + j + 1]) };
+            table[i * width + j] = if old[i] == new[j] {
+                table[(i + 1) * width + j + 1] + 1
+            } else {
+                table[(i + 1) * width + j].max(table[i * width + j + 1])
+            };
         }
     }
     let (mut i, mut j) = (0, 0);
@@ -90,7 +94,14 @@ mod tests {
     use super::*;
 
     fn show(old: &str, new: &str) -> String {
-        words(old, new).iter().map(|piece| match piece.kind { "gone" => format!("-{}-", piece.text), "new" => format!("+{}+", piece.text), _ => piece.text.clone() }).collect()
+        words(old, new)
+            .iter()
+            .map(|piece| match piece.kind {
+                "gone" => format!("-{}-", piece.text),
+                "new" => format!("+{}+", piece.text),
+                _ => piece.text.clone(),
+            })
+            .collect()
     }
 
     #[test]
@@ -104,7 +115,9 @@ mod tests {
     fn nothing_is_lost_on_either_side() {
         let (old, new) = ("mail a@b.c or call 555-1234 now", "mail [email] or call [phone] now");
         let pieces = words(old, new);
-        let side = |skip: &str| pieces.iter().filter(|piece| piece.kind != skip).map(|piece| piece.text.as_str()).collect::<String>();
+        let side = |skip: &str| {
+            pieces.iter().filter(|piece| piece.kind != skip).map(|piece| piece.text.as_str()).collect::<String>()
+        };
         assert_eq!(side("new"), old);
         assert_eq!(side("gone"), new);
     }

@@ -44,8 +44,14 @@ impl IntoResponse for Fail {
         let (status, title, text) = match self {
             Fail::Missing(text) => (StatusCode::NOT_FOUND, "Not here", text),
             Fail::Address(text) => (StatusCode::BAD_REQUEST, "That address is not one of ours", text),
-            Fail::Store => (StatusCode::SERVICE_UNAVAILABLE, "The database did not answer", "It may be locked or the disk full; the terminal of the console says more. Reload to try again."),
-            Fail::Render => (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be drawn", "This is a fault of the console."),
+            Fail::Store => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database did not answer",
+                "It may be locked or the disk full; the terminal of the console says more. Reload to try again.",
+            ),
+            Fail::Render => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be drawn", "This is a fault of the console.")
+            }
         };
         let page = FailPage { section: "", title, text }.render().unwrap_or_else(|_| title.to_owned());
         (status, Html(page)).into_response()

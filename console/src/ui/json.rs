@@ -40,21 +40,39 @@ pub(crate) fn tokens(value: &Value) -> Vec<Token> {
             Step::Value(key, value, depth) => (key, value, depth),
         };
         if out.len() >= MOST_TOKENS {
-            out.push(Token::Leaf { key: String::new(), text: "… the rest is in the raw record".to_owned(), class: "n" });
+            out.push(Token::Leaf {
+                key: String::new(),
+                text: "… the rest is in the raw record".to_owned(),
+                class: "n",
+            });
             full = true;
             continue;
         }
         let open = |length: usize| depth < OPEN_LEVELS && length <= OPEN_ITEMS;
         match value {
             Value::Array(items) if !items.is_empty() => {
-                out.push(Token::Open { key, bracket: "[ ]", note: super::format::plural(items.len() as u64, "item"), open: open(items.len()) });
+                out.push(Token::Open {
+                    key,
+                    bracket: "[ ]",
+                    note: super::format::plural(items.len() as u64, "item"),
+                    open: open(items.len()),
+                });
                 work.push(Step::Close);
-                work.extend(items.iter().enumerate().rev().map(|(index, item)| Step::Value(index.to_string(), item, depth + 1)));
+                work.extend(
+                    items.iter().enumerate().rev().map(|(index, item)| Step::Value(index.to_string(), item, depth + 1)),
+                );
             }
             Value::Object(map) if !map.is_empty() => {
-                out.push(Token::Open { key, bracket: "{ }", note: super::format::plural(map.len() as u64, "key"), open: open(map.len()) });
+                out.push(Token::Open {
+                    key,
+                    bracket: "{ }",
+                    note: super::format::plural(map.len() as u64, "key"),
+                    open: open(map.len()),
+                });
                 work.push(Step::Close);
-                work.extend(map.iter().rev().map(|(name, item)| Step::Value(visible(name).into_owned(), item, depth + 1)));
+                work.extend(
+                    map.iter().rev().map(|(name, item)| Step::Value(visible(name).into_owned(), item, depth + 1)),
+                );
             }
             leaf => out.push(Token::Leaf { key, text: text(leaf), class: class(leaf) }),
         }
@@ -94,7 +112,12 @@ mod tests {
             let tokens = tokens(&value);
             let balance = tokens.iter().fold(0_i64, |depth, token| {
                 assert!(depth >= 0);
-                depth + match token { Token::Open { .. } => 1, Token::Close => -1, Token::Leaf { .. } => 0 }
+                depth
+                    + match token {
+                        Token::Open { .. } => 1,
+                        Token::Close => -1,
+                        Token::Leaf { .. } => 0,
+                    }
             });
             assert_eq!(balance, 0);
             assert!(tokens.len() < 2 * MOST_TOKENS);

@@ -37,7 +37,20 @@ pub(crate) struct Filter {
 
 impl Filter {
     fn narrowing(&self) -> [&str; 12] {
-        [&self.q, &self.project, &self.stream, &self.service, &self.status, &self.span_type, &self.session, &self.min_ms, &self.max_ms, &self.min_tokens, &self.from, &self.to]
+        [
+            &self.q,
+            &self.project,
+            &self.stream,
+            &self.service,
+            &self.status,
+            &self.span_type,
+            &self.session,
+            &self.min_ms,
+            &self.max_ms,
+            &self.min_tokens,
+            &self.from,
+            &self.to,
+        ]
     }
 
     pub(crate) fn is_set(&self) -> bool {
@@ -84,14 +97,25 @@ impl Filter {
         let filter = Filter { after: after.to_owned(), ..self.clone() };
         let pairs = serde_json::to_value(filter).ok();
         let pairs = pairs.as_ref().and_then(|value| value.as_object()).into_iter().flatten();
-        let query: Vec<String> = pairs.filter_map(|(key, value)| Some((key, value.as_str().filter(|text| !text.is_empty())?))).map(|(key, text)| format!("{key}={}", encode(text))).collect();
+        let query: Vec<String> = pairs
+            .filter_map(|(key, value)| Some((key, value.as_str().filter(|text| !text.is_empty())?)))
+            .map(|(key, text)| format!("{key}={}", encode(text)))
+            .collect();
         if query.is_empty() { "/".to_owned() } else { format!("/?{}", query.join("&")) }
     }
 }
 
 /// Percent-encodes a query value.
 pub(crate) fn encode(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+                (byte as char).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 /// A filter with a closed set of values.
@@ -112,8 +136,14 @@ impl Choice {
         !self.value.is_empty()
     }
 
-    fn new(label: &'static str, name: &'static str, value: &str, options: impl IntoIterator<Item = (String, String)>) -> Choice {
-        let mut options: Vec<Answer> = options.into_iter().map(|(value, label)| Answer { value, label: visible(&label).into_owned() }).collect();
+    fn new(
+        label: &'static str,
+        name: &'static str,
+        value: &str,
+        options: impl IntoIterator<Item = (String, String)>,
+    ) -> Choice {
+        let mut options: Vec<Answer> =
+            options.into_iter().map(|(value, label)| Answer { value, label: visible(&label).into_owned() }).collect();
         if !value.is_empty() && !options.iter().any(|option| option.value == value) {
             options.push(Answer { value: value.to_owned(), label: visible(value).into_owned() });
         }
@@ -182,23 +212,42 @@ pub(crate) async fn page(ui: Ui, Query(filter): Query<Filter>, headers: HeaderMa
 
 async fn choices(ui: &Ui, filter: &Filter) -> Result<Vec<Choice>, Fail> {
     let projects = ui.store.projects().await?;
-    let project = projects.iter().find(|project| project.id.to_string() == filter.project).or_else(|| projects.first().filter(|_| projects.len() == 1));
+    let project = projects
+        .iter()
+        .find(|project| project.id.to_string() == filter.project)
+        .or_else(|| projects.first().filter(|_| projects.len() == 1));
     let streams = match project {
         Some(project) => ui.store.log_streams(project.id).await?,
         None => Vec::new(),
     };
-    let same = |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
+    let same =
+        |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
     let services = ui.store.services().await?.into_iter().map(|name| (name.clone(), name));
     let mut choices = Vec::new();
     if projects.len() > 1 || !filter.project.is_empty() {
-        choices.push(Choice::new("Project", "project", &filter.project, projects.iter().map(|project| (project.id.to_string(), project.name.clone()))));
+        choices.push(Choice::new(
+            "Project",
+            "project",
+            &filter.project,
+            projects.iter().map(|project| (project.id.to_string(), project.name.clone())),
+        ));
     }
     if streams.len() > 1 || !filter.stream.is_empty() {
-        choices.push(Choice::new("Stream", "stream", &filter.stream, streams.iter().map(|stream| (stream.id.to_string(), stream.name.clone()))));
+        choices.push(Choice::new(
+            "Stream",
+            "stream",
+            &filter.stream,
+            streams.iter().map(|stream| (stream.id.to_string(), stream.name.clone())),
+        ));
     }
     choices.push(Choice::new("Service", "service", &filter.service, services));
     choices.push(Choice::new("Status", "status", &filter.status, same(&["ok", "error", "running"])));
-    choices.push(Choice::new("With", "type", &filter.span_type, same(&["agent", "llm", "retriever", "tool", "workflow", "control"])));
+    choices.push(Choice::new(
+        "With",
+        "type",
+        &filter.span_type,
+        same(&["agent", "llm", "retriever", "tool", "workflow", "control"]),
+    ));
     Ok(choices)
 }
 
@@ -233,7 +282,12 @@ pub(crate) fn line(ui: &Ui, row: &TraceSummary, longest: i64, now: i64) -> Line 
         name: name(&one_line(&row.name, 120)),
         error: if row.error_count > 0 { format::plural(row.error_count, "error") } else { String::new() },
         gist: one_line(&row.input_preview, 160),
-        services: row.services.iter().take(SERVICES_SHOWN).map(|name| Service { name: visible(name).into_owned(), colour: ui.palette.colour(name) }).collect(),
+        services: row
+            .services
+            .iter()
+            .take(SERVICES_SHOWN)
+            .map(|name| Service { name: visible(name).into_owned(), colour: ui.palette.colour(name) })
+            .collect(),
         more_services: row.services.len().saturating_sub(SERVICES_SHOWN),
         spans: format::count(row.span_count),
         tokens: if row.tokens.total > 0 { format::count(row.tokens.total) } else { String::new() },

@@ -72,7 +72,10 @@ impl Panel {
     pub(crate) fn trace(view: &TraceView, timing: &Timing) -> Panel {
         let row = &view.summary;
         let state = list::state(row);
-        let mut facts = vec![Fact::moment("Started", timing.start), Fact::new("Duration", format::duration(timing.stop - timing.start))];
+        let mut facts = vec![
+            Fact::moment("Started", timing.start),
+            Fact::new("Duration", format::duration(timing.stop - timing.start)),
+        ];
         facts.push(Fact::new("Spans", row.span_count.to_string()));
         if row.open_count > 0 {
             facts.push(Fact::new("Open spans", row.open_count.to_string()));
@@ -107,7 +110,7 @@ impl Panel {
             error: String::new(),
             sections: sections(&view.detail, row.open),
             facts,
-            tags: shown_all(&view.detail.tags),
+            tags: tags(&view.detail),
             metadata: pairs(&view.detail),
             folds: folds(&view.detail),
             raw: raw(&serde_json::json!({ "summary": row, "detail": view.detail })),
@@ -139,7 +142,7 @@ impl Panel {
             error: span.error.as_deref().map(|error| visible(error).into_owned()).unwrap_or_default(),
             sections: sections(detail, span.open),
             facts: facts(view, detail),
-            tags: shown_all(&detail.tags),
+            tags: tags(detail),
             metadata: pairs(detail),
             folds: folds(detail),
             raw: raw(&serde_json::to_value(view).unwrap_or_default()),
@@ -180,7 +183,9 @@ fn token_facts(facts: &mut Vec<Fact>, tokens: Tokens) {
 
 fn sections(detail: &Detail, open: bool) -> Vec<Section> {
     let mut sections = Vec::new();
-    for (title, value, redacted) in [("Input", &detail.input, &detail.redacted_input), ("Output", &detail.output, &detail.redacted_output)] {
+    for (title, value, redacted) in
+        [("Input", &detail.input, &detail.redacted_input), ("Output", &detail.output, &detail.redacted_output)]
+    {
         let blocks = value.as_ref().map(block::blocks).unwrap_or_default();
         let note = match (blocks.is_empty(), title, open) {
             (true, "Output", true) => "not yet",
@@ -188,7 +193,13 @@ fn sections(detail: &Detail, open: bool) -> Vec<Section> {
             _ => "",
         };
         let raw = value.as_ref().map(block::raw).unwrap_or_default();
-        sections.push(Section { title: title.to_owned(), note: note.to_owned(), copyable: !blocks.is_empty(), blocks, raw });
+        sections.push(Section {
+            title: title.to_owned(),
+            note: note.to_owned(),
+            copyable: !blocks.is_empty(),
+            blocks,
+            raw,
+        });
         sections.extend(redaction(title, value.as_ref(), redacted.as_ref()));
     }
     sections
@@ -196,7 +207,11 @@ fn sections(detail: &Detail, open: bool) -> Vec<Section> {
 
 /// What redaction took out, where raw and redacted value both exist. An empty redacted value is an artefact of some senders.
 fn redaction(title: &str, value: Option<&Value>, redacted: Option<&Value>) -> Option<Section> {
-    let redacted = redacted.filter(|redacted| *redacted != &Value::Null && *redacted != &serde_json::json!([{"content": ""}]) && *redacted != &serde_json::json!(""))?;
+    let redacted = redacted.filter(|redacted| {
+        *redacted != &Value::Null
+            && *redacted != &serde_json::json!([{"content": ""}])
+            && *redacted != &serde_json::json!("")
+    })?;
     let after = block::raw(redacted);
     let blocks = match value.map(block::raw).filter(|before| !before.is_empty()) {
         Some(before) if before == after => return None,
@@ -223,7 +238,13 @@ fn facts(view: &SpanView, detail: &Detail) -> Vec<Fact> {
     if let Some(model) = &span.model {
         facts.push(Fact::new("Model", model.clone()));
     }
-    for (label, key) in [("Temperature", "temperature"), ("Finish reason", "finish_reason"), ("Agent type", "agent_type"), ("Tool call", "tool_call_id"), ("Step", "step_number")] {
+    for (label, key) in [
+        ("Temperature", "temperature"),
+        ("Finish reason", "finish_reason"),
+        ("Agent type", "agent_type"),
+        ("Tool call", "tool_call_id"),
+        ("Step", "step_number"),
+    ] {
         match detail.more.get(key) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => facts.push(Fact::new(label, text.clone())),
@@ -248,15 +269,26 @@ fn facts(view: &SpanView, detail: &Detail) -> Vec<Fact> {
         }
         facts.push(fact);
     } else if let Some(parent) = span.parent_id {
-        facts.push(Fact { href: format!("/traces/{}?span={parent}", view.trace_id), span: parent.to_string(), ..Fact::new("Parent", parent.to_string()) });
+        facts.push(Fact {
+            href: format!("/traces/{}?span={parent}", view.trace_id),
+            span: parent.to_string(),
+            ..Fact::new("Parent", parent.to_string())
+        });
     }
     facts.push(Fact::new("Span", span.id.to_string()));
     facts.push(Fact::new("Came by", span.sources.names().join(", ")));
     facts
 }
 
-fn shown_all(texts: &[String]) -> Vec<String> {
-    texts.iter().map(|text| visible(text).into_owned()).collect()
+/// The user's tags. Those that only carry an error or metadata over the wire are shown as what they carry.
+fn tags(detail: &Detail) -> Vec<String> {
+    let carrier = |tag: &&String| {
+        tag.split_once('=').is_some_and(|(key, value)| {
+            matches!(key, "error" | "outcome" | "error.origin")
+                || detail.metadata.get(key).is_some_and(|known| known == value)
+        })
+    };
+    detail.tags.iter().filter(|tag| !carrier(tag)).map(|tag| visible(tag).into_owned()).collect()
 }
 
 fn pairs(detail: &Detail) -> Vec<(String, String)> {
@@ -266,23 +298,72 @@ fn pairs(detail: &Detail) -> Vec<(String, String)> {
 /// Tools, events, attributes: of interest at times, so folded.
 fn folds(detail: &Detail) -> Vec<Section> {
     let mut folds = Vec::new();
-    for (key, title) in [("tools", "Tools"), ("events", "Events"), ("links", "Links"), ("attributes", "Attributes"), ("resource", "Resource"), ("dataset_input", "Dataset input"), ("dataset_output", "Dataset output")] {
+    for (key, title) in [
+        ("tools", "Tools"),
+        ("events", "Events"),
+        ("links", "Links"),
+        ("attributes", "Attributes"),
+        ("resource", "Resource"),
+        ("dataset_input", "Dataset input"),
+        ("dataset_output", "Dataset output"),
+    ] {
         let Some(value) = detail.more.get(key).filter(|value| !is_empty(value)) else { continue };
         let note = match value {
             Value::Array(items) => items.len().to_string(),
             Value::Object(map) => map.len().to_string(),
             _ => String::new(),
         };
-        folds.push(Section { title: title.to_owned(), note, blocks: vec![Block::Json(json::tokens(value))], copyable: false, raw: String::new() });
+        folds.push(Section {
+            title: title.to_owned(),
+            note,
+            blocks: vec![Block::Json(json::tokens(value))],
+            copyable: false,
+            raw: String::new(),
+        });
     }
-    let named = ["tools", "events", "links", "attributes", "resource", "dataset_input", "dataset_output", "temperature", "finish_reason", "agent_type", "tool_call_id", "step_number", "id", "trace_id", "session_id", "spans", "model"];
-    let rest: serde_json::Map<String, Value> = detail.more.iter().filter(|(key, value)| !named.contains(&key.as_str()) && !is_empty(value)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let named = [
+        "tools",
+        "events",
+        "links",
+        "attributes",
+        "resource",
+        "dataset_input",
+        "dataset_output",
+        "temperature",
+        "finish_reason",
+        "agent_type",
+        "tool_call_id",
+        "step_number",
+        "id",
+        "trace_id",
+        "session_id",
+        "spans",
+        "model",
+    ];
+    let rest: serde_json::Map<String, Value> = detail
+        .more
+        .iter()
+        .filter(|(key, value)| !named.contains(&key.as_str()) && !is_empty(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     if !rest.is_empty() {
-        folds.push(Section { title: "Other fields".to_owned(), note: rest.len().to_string(), blocks: vec![Block::Json(json::tokens(&Value::Object(rest)))], copyable: false, raw: String::new() });
+        folds.push(Section {
+            title: "Other fields".to_owned(),
+            note: rest.len().to_string(),
+            blocks: vec![Block::Json(json::tokens(&Value::Object(rest)))],
+            copyable: false,
+            raw: String::new(),
+        });
     }
     if !detail.metrics.is_empty() {
         let metrics = detail.metrics.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        folds.push(Section { title: "Metrics".to_owned(), note: detail.metrics.len().to_string(), blocks: vec![Block::Json(json::tokens(&Value::Object(metrics)))], copyable: false, raw: String::new() });
+        folds.push(Section {
+            title: "Metrics".to_owned(),
+            note: detail.metrics.len().to_string(),
+            blocks: vec![Block::Json(json::tokens(&Value::Object(metrics)))],
+            copyable: false,
+            raw: String::new(),
+        });
     }
     folds
 }

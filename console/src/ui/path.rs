@@ -41,7 +41,10 @@ impl Timing {
     /// The span with the largest own time on the critical path.
     pub(crate) fn bottleneck(&self) -> Option<(usize, i64)> {
         let time = |index: usize| self.critical[index].iter().map(|(from, to)| to - from).sum::<i64>();
-        (0..self.critical.len()).map(|index| (index, time(index))).filter(|(_, time)| *time > 0).max_by_key(|(index, time)| (*time, std::cmp::Reverse(*index)))
+        (0..self.critical.len())
+            .map(|index| (index, time(index)))
+            .filter(|(_, time)| *time > 0)
+            .max_by_key(|(index, time)| (*time, std::cmp::Reverse(*index)))
     }
 
     /// Walks back from the end of the trace. At each moment the path is on the deepest span that the end had to wait for: of a span's
@@ -59,7 +62,14 @@ impl Timing {
         }
     }
 
-    fn cover(&mut self, trace: &TraceView, spans: &[usize], (from, to): (i64, i64), work: &mut Vec<(usize, i64, i64)>, owner: Option<usize>) {
+    fn cover(
+        &mut self,
+        trace: &TraceView,
+        spans: &[usize],
+        (from, to): (i64, i64),
+        work: &mut Vec<(usize, i64, i64)>,
+        owner: Option<usize>,
+    ) {
         let mut at = to;
         for &span in spans.iter().rev() {
             let start = trace.spans[span].start_ns.max(from);

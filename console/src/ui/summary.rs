@@ -132,7 +132,11 @@ fn error_ways(trace: &TraceView) -> Vec<Note> {
         })
         .collect();
     if origins.len() > ORIGINS_SHOWN {
-        notes.push(Note { label: "", bad: true, parts: vec![say(format!("and {} more places where errors began", origins.len() - ORIGINS_SHOWN))] });
+        notes.push(Note {
+            label: "",
+            bad: true,
+            parts: vec![say(format!("and {} more places where errors began", origins.len() - ORIGINS_SHOWN))],
+        });
     }
     notes
 }
@@ -141,6 +145,10 @@ fn error_ways(trace: &TraceView) -> Vec<Note> {
 fn slowest(trace: &TraceView, timing: &Timing) -> Option<Note> {
     let (index, time) = timing.bottleneck().filter(|_| trace.spans.len() > 1)?;
     let whole = timing.stop - timing.start;
-    let share = format!(": {} of its own on the critical path, {} of the trace", format::duration(time), format::percent(time, whole));
+    let share = format!(
+        ": {} of its own on the critical path, {} of the trace",
+        format::duration(time),
+        format::percent(time, whole)
+    );
     Some(Note { label: "Slowest", bad: false, parts: vec![link(&trace.spans[index], false), say(share)] })
 }

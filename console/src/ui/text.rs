@@ -15,7 +15,8 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let mut before = ' ';
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
-        let joins = matches!(character, '\u{200C}' | '\u{200D}') && spells(before) && rest.peek().copied().is_some_and(spells);
+        let joins =
+            matches!(character, '\u{200C}' | '\u{200D}') && spells(before) && rest.peek().copied().is_some_and(spells);
         if hides(character) && !joins {
             if character == '\r' && rest.peek() == Some(&'\n') {
                 continue;
@@ -54,7 +55,14 @@ fn hides(character: char) -> bool {
     match character {
         '\n' | '\t' => false,
         '\u{0}'..='\u{1F}' | '\u{7F}'..='\u{9F}' => true,
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' => true,
+        '\u{AD}'
+        | '\u{34F}'
+        | '\u{61C}'
+        | '\u{115F}'
+        | '\u{1160}'
+        | '\u{17B4}'
+        | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' => true,
         '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => true,
         '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' => true,
         '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}' => true,

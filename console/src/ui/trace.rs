@@ -49,7 +49,11 @@ pub(crate) struct Chosen {
 }
 
 /// `GET /traces/{trace}`, with `?span=` for the chosen one.
-pub(crate) async fn page(ui: Ui, Path(trace): Path<String>, Query(chosen): Query<Chosen>) -> Result<Html<String>, Fail> {
+pub(crate) async fn page(
+    ui: Ui,
+    Path(trace): Path<String>,
+    Query(chosen): Query<Chosen>,
+) -> Result<Html<String>, Fail> {
     let id = parse(&trace)?;
     let now = now_ns();
     let view = load(&ui, id).await?;
@@ -92,7 +96,10 @@ fn parse(trace: &str) -> Result<Id, Fail> {
 }
 
 async fn load(ui: &Ui, id: Id) -> Result<TraceView, Fail> {
-    ui.store.trace(id, Depth::Outline).await?.ok_or(Fail::Missing("No trace has that id. It may have been pruned, or its spans are still on their way."))
+    ui.store
+        .trace(id, Depth::Outline)
+        .await?
+        .ok_or(Fail::Missing("No trace has that id. It may have been pruned, or its spans are still on their way."))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -199,8 +206,21 @@ impl Rows {
         if from == 0 {
             let stop = if open { None } else { Some(micros(timing.stop - timing.start)) };
             rows.push(Row {
-                i: TRACE.to_owned(), p: None, n: list::name(&one_line(&view.summary.name, 300)), v: -1, t: "trace", s: 0, d: stop, f: 0,
-                e: u8::from(view.summary.status_code.is_some_and(|code| code >= 400)), w: way.contains(&true), x: String::new(), k: view.summary.tokens.total, h: false, b: None, c: Vec::new(),
+                i: TRACE.to_owned(),
+                p: None,
+                n: list::name(&one_line(&view.summary.name, 300)),
+                v: -1,
+                t: "trace",
+                s: 0,
+                d: stop,
+                f: 0,
+                e: u8::from(view.summary.status_code.is_some_and(|code| code >= 400)),
+                w: way.contains(&true),
+                x: String::new(),
+                k: view.summary.tokens.total,
+                h: false,
+                b: None,
+                c: Vec::new(),
             });
         }
         let last = (from + ROWS).min(view.spans.len());
@@ -214,9 +234,17 @@ impl Rows {
                 s: since(span.start_ns),
                 d: if span.open { None } else { Some(micros(span.duration_ns.unwrap_or(0).max(0))) },
                 f: micros(timing.own[index]),
-                e: if span.error_origin { 2 } else { u8::from(!matches!(span.outcome, Outcome::Ok | Outcome::Running)) },
+                e: if span.error_origin {
+                    2
+                } else {
+                    u8::from(!matches!(span.outcome, Outcome::Ok | Outcome::Running))
+                },
                 w: way[index],
-                x: span.error.as_deref().map(|error| one_line(error, 120)).unwrap_or_else(|| match span.outcome { Outcome::Panic => "panicked".to_owned(), Outcome::Cancelled => "cancelled".to_owned(), _ => String::new() }),
+                x: span.error.as_deref().map(|error| one_line(error, 120)).unwrap_or_else(|| match span.outcome {
+                    Outcome::Panic => "panicked".to_owned(),
+                    Outcome::Cancelled => "cancelled".to_owned(),
+                    _ => String::new(),
+                }),
                 k: span.tokens.total,
                 h: span.cached,
                 b: span.orphan.map(|orphan| match orphan {
@@ -227,6 +255,15 @@ impl Rows {
                 c: timing.critical[index].iter().map(|&(from, to)| (since(from), since(to))).collect(),
             });
         }
-        Rows { version: view.summary.version, open, total: view.spans.len() + 1, end: micros(timing.stop - timing.start), now: since(now), services, rows, next: Some(last).filter(|&last| last < view.spans.len()) }
+        Rows {
+            version: view.summary.version,
+            open,
+            total: view.spans.len() + 1,
+            end: micros(timing.stop - timing.start),
+            now: since(now),
+            services,
+            rows,
+            next: Some(last).filter(|&last| last < view.spans.len()),
+        }
     }
 }

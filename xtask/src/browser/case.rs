@@ -1,0 +1,326 @@
+//! The cases, each a short visit to the pages.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::World;
+use super::chrome::Page;
+use super::console::Console;
+use super::payload;
+use super::seed::{self, Span, uuid};
+
+/// One visit.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) smoke: bool,
+    pub(crate) run: fn(&World) -> Result<(), String>,
+}
+
+/// All of them, in the order in which they run.
+pub(crate) const ALL: &[Case] = &[
+    Case { name: "an empty console says how to begin", smoke: true, run: empty },
+    Case { name: "a trace appears in the list without a reload", smoke: true, run: list_live },
+    Case { name: "a span is chosen by click, key and address", smoke: true, run: choose },
+    Case { name: "a running trace grows while it is looked at", smoke: true, run: grow },
+    Case { name: "filters narrow the list and stand in the address", smoke: true, run: filter },
+    Case { name: "payloads in every field stay text", smoke: true, run: some_payloads },
+    Case { name: "all payloads in every field stay text", smoke: false, run: all_payloads },
+    Case { name: "ten thousand spans are interactive within a second", smoke: false, run: many },
+    Case { name: "the page catches up after the console was restarted", smoke: false, run: reconnect },
+    Case { name: "pictures of every page", smoke: false, run: pictures },
+];
+
+/// Fills a console with what the pictures show.
+pub(crate) fn seed(console: &Console) -> Result<(), String> {
+    let now = seed::now();
+    let session = console.session("evening at the telescope")?;
+    for (age, scale) in [(3_400.0, 0.8), (2_100.0, 1.4), (950.0, 1.0), (610.0, 0.9), (240.0, 2.2)] {
+        console.trace(&seed::trace(now - age * 1000.0, &seed::ask(scale, false)).1, true, Some(&session))?;
+    }
+    console.trace(&seed::trace(now - 400_000.0, &seed::ask(1.1, true)).1, true, None)?;
+    console.trace(&seed::trace(now - 95_000.0, &seed::agent()).1, true, Some(&session))?;
+    console.trace(&seed::trace(now - 61_000.0, &seed::many(40)).1, true, None)?;
+    let (id, start) = running(console, now - 1_400.0)?;
+    let late = Span::new("llm", "chat gpt-4o", 610.0, 0.0)
+        .open()
+        .io(json!([{"role": "user", "content": "And in 1612?"}]), Value::Null);
+    console.spans(&id, &start, &[late.wire(now - 1_400.0)])
+}
+
+/// A trace with an open root; returns its id and the root's.
+fn running(console: &Console, start: f64) -> Result<(String, String), String> {
+    let search = Span::new("retriever", "search.query", 40.0, 220.0).service("search").io(
+        "What did he see in 1612?".into(),
+        json!([{"content": "Neptune, which he took for a star.", "metadata": {"source": "neptune.md"}}]),
+    );
+    let root = Span::new("agent", "orchestrator.process", 2.0, 0.0)
+        .open()
+        .service("orchestrator")
+        .io("What did he see in 1612?".into(), Value::Null)
+        .with([search]);
+    let root_id = root.id();
+    let (id, mut trace) = seed::trace(start, &[root]);
+    trace["metrics"] = json!({});
+    trace["output"] = Value::Null;
+    console.trace(&trace, false, None)?;
+    Ok((id, root_id))
+}
+
+fn clean(page: &Page<'_>) -> Result<(), String> {
+    let faults = page.faults();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n      ")) }
+}
+
+fn expect(page: &Page<'_>, expression: &str, wanted: &Value) -> Result<(), String> {
+    let found = page.eval(expression)?;
+    if found == *wanted { Ok(()) } else { Err(format!("{expression}\n      is {found}, not {wanted}")) }
+}
+
+fn empty(world: &World) -> Result<(), String> {
+    let page = world.chrome.page(&world.console.origin(), 1200, 700)?;
+    page.go("/")?;
+    page.wait("document.querySelector('.empty h2').textContent.includes('Waiting')")?;
+    expect(&page, "document.fonts.ready.then(() => document.fonts.check('14px \"Plex Sans\"'))", &json!(true))?;
+    clean(&page)
+}
+
+fn list_live(world: &World) -> Result<(), String> {
+    let page = world.chrome.page(&world.console.origin(), 1200, 700)?;
+    page.go("/")?;
+    page.wait("document.querySelector('#live').dataset.state === 'on'")?;
+    let (id, trace) = seed::trace(seed::now() - 800.0, &seed::ask(1.0, false));
+    world.console.trace(&trace, true, None)?;
+    page.wait(&format!("document.querySelector('tr[data-id=\"{id}\"]')"))?;
+    expect(&page, &format!("document.querySelector('tr[data-id=\"{id}\"] b').textContent"), &json!("POST /ask"))?;
+    let (running, _) = running(&world.console, seed::now())?;
+    page.wait(&format!("document.querySelector('tr[data-id=\"{running}\"].running .pulse')"))?;
+    // It is the newest, so it stands first; the key j goes to it and Enter opens it.
+    page.key("j")?;
+    expect(&page, "document.querySelector('tr[aria-current]').dataset.id", &json!(running))?;
+    page.key("Enter")?;
+    page.wait(&format!("location.pathname === '/traces/{running}' && document.querySelector('.ready')"))?;
+    clean(&page)
+}
+
+fn choose(world: &World) -> Result<(), String> {
+    let (id, trace) = seed::trace(seed::now() - 60_000.0, &seed::ask(1.0, true));
+    world.console.trace(&trace, true, None)?;
+    let page = world.chrome.page(&world.console.origin(), 1400, 800)?;
+    page.go(&format!("/traces/{id}"))?;
+    page.wait("document.querySelectorAll('.row:not([hidden])').length === 7")?;
+    // The way of the error is marked from its origin up to the root, and spelled out above the tree.
+    expect(&page, "document.querySelectorAll('.row.error').length", &json!(4))?;
+    page.wait("document.querySelector('.bad-note').textContent.includes('vector_db.query')")?;
+    for _ in 0..3 {
+        page.key("j")?;
+    }
+    page.wait("new URLSearchParams(location.search).get('span') && document.querySelector('#panel h2').textContent === 'cache.read'")?;
+    page.key("e")?;
+    page.wait("document.querySelector('.p-error pre')?.textContent.includes('deadline')")?;
+    let address = page.eval("location.pathname + location.search")?;
+    page.go(address.as_str().unwrap_or_default())?;
+    page.wait("document.querySelector('.row.chosen .nm')?.textContent === 'vector_db.query'")?;
+    // Left folds: first to the parent, then the parent itself.
+    page.key("ArrowLeft")?;
+    page.wait("document.querySelector('.row.chosen .nm').textContent === 'search.query'")?;
+    page.key("ArrowLeft")?;
+    page.wait("document.querySelectorAll('.row:not([hidden])').length === 6 && document.querySelector('.row.chosen').getAttribute('aria-expanded') === 'false'")?;
+    page.key("]")?;
+    page.wait("document.querySelectorAll('.row:not([hidden])').length === 7")?;
+    page.key("/")?;
+    page.type_text("auth")?;
+    page.wait("document.querySelectorAll('.row.hit').length === 1")?;
+    page.key("Enter")?;
+    page.wait("document.querySelector('#panel h2').textContent === 'auth.check'")?;
+    page.click(".row .nm")?;
+    page.picture(&world.pictures.join("click.png"))?;
+    page.wait("!location.search.includes('span=') && document.querySelector('#panel h2').textContent === 'POST /ask'")?;
+    page.key("Escape")?;
+    page.key("?")?;
+    page.wait("document.querySelector('#keys').open")?;
+    clean(&page)
+}
+
+fn grow(world: &World) -> Result<(), String> {
+    let start = seed::now();
+    let (id, root) = running(&world.console, start)?;
+    let page = world.chrome.page(&world.console.origin(), 1400, 800)?;
+    page.go(&format!("/traces/{id}?span={root}"))?;
+    page.wait(
+        "document.querySelector('#live').dataset.state === 'on' && document.querySelectorAll('.row.open').length === 2",
+    )?;
+    let width = page.eval("document.querySelector('.row.chosen .c-dur').textContent")?;
+    page.wait(&format!("document.querySelector('.row.chosen .c-dur').textContent !== {width}"))?;
+    let model = Span::new("llm", "chat gpt-4o", 300.0, 120.0)
+        .io(json!([{"role": "user", "content": "hello"}]), json!({"role": "assistant", "content": "Neptune."}))
+        .usage("gpt-4o", 40, 6);
+    world.console.spans(&id, &root, &[model.wire(start)])?;
+    let took = page.wait_within(
+        "[...document.querySelectorAll('.row .nm')].some((e) => e.textContent === 'chat gpt-4o')",
+        Duration::from_secs(5),
+    )?;
+    if took > Duration::from_secs(2) {
+        return Err(format!("a new span took {took:?} to appear"));
+    }
+    world.console.update(
+        "spans",
+        &root,
+        json!({"output": "Neptune.", "status_code": 200, "duration_ns": 900_000_000}),
+    )?;
+    world.console.update(
+        "traces",
+        &id,
+        json!({"output": "Neptune.", "is_complete": true, "duration_ns": 901_000_000}),
+    )?;
+    page.wait("document.querySelector('#panel').textContent.includes('Neptune.') && !document.querySelector('.summary .running')")?;
+    expect(&page, "document.querySelectorAll('.row.open:not([hidden])').length", &json!(0))?;
+    expect(&page, "document.querySelector('.row.chosen .nm').textContent", &json!("orchestrator.process"))?;
+    clean(&page)
+}
+
+fn filter(world: &World) -> Result<(), String> {
+    let word = format!("quasar{}", &uuid()[..6]);
+    let span = Span::new("tool", "observe", 0.0, 20.0).service("dome").io(word.clone().into(), "seen".into());
+    let (id, trace) = seed::trace(seed::now() - 5_000.0, &[span]);
+    world.console.trace(&trace, true, None)?;
+    let page = world.chrome.page(&world.console.origin(), 1200, 700)?;
+    page.go("/")?;
+    page.wait("document.querySelectorAll('#rows tr').length > 0")?;
+    page.key("/")?;
+    page.type_text(&word)?;
+    page.wait(&format!(
+        "document.querySelectorAll('#rows tr').length === 1 && document.querySelector('#rows tr').dataset.id === '{id}'"
+    ))?;
+    expect(&page, "new URLSearchParams(location.search).get('q')", &json!(word))?;
+    page.go(&format!("/?q={word}&service=dome&status=ok&type=tool"))?;
+    page.wait("document.querySelectorAll('#rows tr').length === 1")?;
+    page.go(&format!("/?q={word}&status=error"))?;
+    page.wait("document.querySelector('.empty h2').textContent.includes('No trace')")?;
+    clean(&page)
+}
+
+fn some_payloads(world: &World) -> Result<(), String> {
+    payloads(world, &payload::some())
+}
+
+fn all_payloads(world: &World) -> Result<(), String> {
+    payloads(world, payload::ALL)
+}
+
+fn payloads(world: &World, texts: &[&str]) -> Result<(), String> {
+    let page = world.chrome.page(&world.console.origin(), 1400, 900)?;
+    for chunk in texts.chunks(12) {
+        let spans: Vec<Span> =
+            chunk.iter().enumerate().map(|(at, text)| payload::span(text, at as f64 * 10.0)).collect();
+        let first = spans.first().map(Span::id).unwrap_or_default();
+        let (id, trace) = payload::trace(chunk[0], &spans);
+        world.console.trace(&trace, true, None)?;
+        page.go(&format!("/traces/{id}?span={first}"))?;
+        page.wait(&format!("document.querySelectorAll('.row:not([hidden])').length > {}", chunk.len().min(8)))?;
+        for text in chunk {
+            // A tool span, a model and a retriever under it: each shows the text in its own way.
+            for _ in 0..3 {
+                let chosen = "new URLSearchParams(location.search).get('span')";
+                page.wait(&format!("document.querySelector('#panel').dataset.span === {chosen}"))?;
+                expect(&page, payload::CHECK, &json!([]))?;
+                let shown = page.eval("document.querySelector('#panel').textContent")?;
+                let needle = payload::visible_part(text);
+                if !shown.as_str().is_some_and(|shown| shown.contains(needle.as_str())) {
+                    return Err(format!("the panel does not show {needle:?}"));
+                }
+                page.key("j")?;
+            }
+        }
+        page.go("/")?;
+        expect(&page, payload::CHECK, &json!([]))?;
+    }
+    page.picture(&world.pictures.join("payloads.png"))?;
+    clean(&page)
+}
+
+fn many(world: &World) -> Result<(), String> {
+    let (id, trace) = seed::trace(seed::now() - 90_000.0, &seed::many(1_000));
+    world.console.trace(&trace, true, None)?;
+    let page = world.chrome.page(&world.console.origin(), 1400, 900)?;
+    page.go("/")?;
+    let started = std::time::Instant::now();
+    page.go(&format!("/traces/{id}"))?;
+    page.wait("document.querySelector('.ready') && document.querySelectorAll('.row:not([hidden])').length > 20")?;
+    page.key("End")?;
+    page.wait("document.querySelector('.row.chosen .nm')?.textContent === 'chunk 999.8'")?;
+    let took = started.elapsed();
+    let rows = page.eval("document.querySelectorAll('.row').length")?;
+    eprintln!("      10,001 spans: drawn and answering to the keyboard after {took:?}, {rows} rows as elements");
+    if took > Duration::from_secs(3) {
+        return Err(format!("{took:?}"));
+    }
+    page.picture(&world.pictures.join("many.png"))?;
+    clean(&page)
+}
+
+fn reconnect(world: &World) -> Result<(), String> {
+    let database = world.pictures.join("reconnect.db");
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", database.display()));
+    }
+    let name = database.to_string_lossy().into_owned();
+    let console = Console::start(&world.binary, &name, 0)?;
+    let port = console.port();
+    let page = world.chrome.page(&console.origin(), 1200, 700)?;
+    page.go("/")?;
+    page.wait("document.querySelector('#live').dataset.state === 'on'")?;
+    drop(console);
+    page.wait("document.querySelector('#live').dataset.state === 'off'")?;
+    let console = Console::start(&world.binary, &name, port)?;
+    let (id, trace) = seed::trace(seed::now(), &seed::ask(1.0, false));
+    console.trace(&trace, true, None)?;
+    page.wait_within(
+        &format!(
+            "document.querySelector('#live').dataset.state === 'on' && document.querySelector('tr[data-id=\"{id}\"]')"
+        ),
+        Duration::from_secs(20),
+    )?;
+    // The failed attempts to connect are on the console of any browser; they are what this case is about.
+    let faults: Vec<String> = page
+        .faults()
+        .into_iter()
+        .filter(|fault| !fault.contains("ERR_CONNECTION_REFUSED") && !fault.contains("ERR_INCOMPLETE_CHUNKED_ENCODING"))
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n      ")) }
+}
+
+fn pictures(world: &World) -> Result<(), String> {
+    let console = Console::start(&world.binary, ":memory:", 0)?;
+    seed(&console)?;
+    let page = world.chrome.page(&console.origin(), 1440, 900)?;
+    for dark in [false, true] {
+        page.dark(dark)?;
+        let theme = if dark { "dark" } else { "light" };
+        for (width, height, size) in [(1440, 900, ""), (400, 800, "-narrow")] {
+            page.size(width, height)?;
+            let save = |name: &str| page.picture(&world.pictures.join(format!("{name}-{theme}{size}.png")));
+            page.go("/")?;
+            page.wait("document.querySelectorAll('#rows tr').length > 5")?;
+            save("list")?;
+            for (name, row) in [("error", "tr.error"), ("trace", "tr.ok"), ("running", "tr.running")] {
+                page.go("/")?;
+                let href = page.eval(&format!("[...document.querySelectorAll('{row}')].filter((r) => !r.textContent.includes('reindex')).at({}).querySelector('a').getAttribute('href')", if name == "trace" { -1 } else { 0 }))?;
+                page.go(href.as_str().unwrap_or_default())?;
+                page.wait("document.querySelector('.ready')")?;
+                save(&format!("{name}-trace"))?;
+                page.key(if name == "error" { "e" } else { "End" })?;
+                page.wait("document.querySelector('.row.chosen .nm')?.textContent === document.querySelector('#panel h2').textContent")?;
+                save(name)?;
+            }
+            page.go("/?q=Callisto")?;
+            let href = page.eval("document.querySelector('#rows tr a').getAttribute('href')")?;
+            page.go(href.as_str().unwrap_or_default())?;
+            page.wait("document.querySelector('.ready')")?;
+            page.key("End")?;
+            page.wait("document.querySelector('#panel h2').textContent === 'answer'")?;
+            save("messages")?;
+        }
+    }
+    clean(&page)
+}
