@@ -2,8 +2,11 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
+<<<<<<< HEAD
 #[cfg(feature = "tracing")]
 mod bridge;
+=======
+>>>>>>> d15a9e5 (logger: record traces step by step, as the Python SDK's programs do)
 mod capture;
 pub mod config;
 pub mod context;
@@ -12,6 +15,7 @@ mod diag;
 mod error;
 mod export;
 mod http;
+pub mod logger;
 pub mod middleware;
 pub mod model;
 mod pipeline;
@@ -29,6 +33,7 @@ pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try
 pub use context::{spawn, spawn_blocking};
 pub use dataset::dataset_context;
 pub use error::InitError;
+pub use logger::Logger;
 pub use model::{Dataset, Outcome, Session, SpanId, SpanType, TraceId, Usage};
 pub use session::{clear_session, set_session, start_session};
 pub use span::{InSpan, Span, SpanGuard, current_span};

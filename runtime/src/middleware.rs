@@ -2,5 +2,29 @@
 
 pub use crate::http::{AllowedHosts, RequestContext, ServerSpan};
 
+use crate::context::Context;
+use crate::logger::Logger;
+
 #[cfg(feature = "tower")]
 pub use crate::http::tower::{TracedBody, TracedResponse, Tracing, TracingLayer};
+
+/// A logger for the request that is being handled: its steps continue the caller's trace, under the request's own span when the
+/// middleware opened one.
+///
+/// Outside of a request it continues whatever span runs there; without one, `start_trace` begins a trace.
+///
+/// ```
+/// let mut logger = galileo::middleware::get_request_logger();
+/// if logger.trace_id().is_some() {
+///     logger.add_workflow_span("question");
+/// } else {
+///     logger.start_trace("question");
+/// }
+/// logger.add_retriever_span(galileo::logger::Step::new("search").input("question").output_json(&["document"]));
+/// logger.conclude("answer");
+/// # assert_eq!(logger.open_steps(), 0);
+/// ```
+#[must_use]
+pub fn get_request_logger() -> Logger {
+    Logger::in_context(Context::current())
+}

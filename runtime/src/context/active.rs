@@ -221,7 +221,9 @@ pub(crate) fn report(kind: Kind, trace: TraceId, span: SpanId) {
 
 /// Says that headers were made which name `active`: the worker announces the span at once.
 pub(crate) fn report_propagated(active: Active) {
-    report(Kind::Propagated, active.trace, active.anchor);
+    // Directly under the trace there is no ancestor to announce; the span itself stands for its trace.
+    let span = if active.anchor.is_none() { active.span } else { active.anchor };
+    report(Kind::Propagated, active.trace, span);
     if let Some(queue) = crate::pipeline::global::queue() {
         queue.wake();
     }

@@ -127,6 +127,11 @@ impl<'a> SpanRecord<'a> {
         self.span.flags.has(StartFlags::ROOT)
     }
 
+    /// Whether the record stands for the trace itself, which was begun without a span (`Logger::start_trace`).
+    pub fn is_trace(&self) -> bool {
+        self.span.id.to_bytes() == self.span.trace_id.to_bytes()
+    }
+
     /// The captured values, in the order in which they were recorded.
     pub fn parts(&self) -> impl Iterator<Item = Part<'a>> + Clone + use<'a> {
         self.span.parts()

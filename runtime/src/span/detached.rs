@@ -1,6 +1,6 @@
 //! A span whose life is neither a scope nor a future: a response that is streamed, a step of the imperative logger.
 
-use super::open::{Opened, dynamic_callsite, note, open};
+use super::open::{Opened, Opening, dynamic_callsite, note, open_as};
 use crate::context::Context;
 use crate::model::{Outcome, Parts, SpanType};
 
@@ -15,10 +15,20 @@ pub(crate) struct Detached {
 impl Detached {
     /// Opens a span under `parent`. `write` adds the name, as a part, and the input.
     pub(crate) fn open(span_type: SpanType, parent: &Context, write: impl FnOnce(&mut Parts<'_>)) -> Self {
+        Self::open_as(Opening::default(), span_type, parent, write)
+    }
+
+    /// As [`open`](Self::open), at another time or for the trace itself.
+    pub(crate) fn open_as(
+        opening: Opening,
+        span_type: SpanType,
+        parent: &Context,
+        write: impl FnOnce(&mut Parts<'_>),
+    ) -> Self {
         let (active, rare) = parent.slot();
         let opened = if super::enabled() {
             let _inside = parent.attach();
-            open(dynamic_callsite(span_type), write)
+            open_as(opening, dynamic_callsite(span_type), write)
         } else {
             Opened { active, recorded: false }
         };
@@ -39,8 +49,13 @@ impl Detached {
 
     /// Ends the span; a second end does nothing.
     pub(crate) fn end(&mut self, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
+        self.end_at(None, outcome, write);
+    }
+
+    /// As [`end`](Self::end), at a given time.
+    pub(crate) fn end_at(&mut self, at: Option<u64>, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
         if !std::mem::replace(&mut self.ended, true) {
-            self.opened.close(|parts| {
+            self.opened.close_at(at, |parts| {
                 write(parts);
                 outcome
             });

@@ -29,11 +29,31 @@ pub(crate) struct Opened {
 /// input; it is not called for an unsampled trace.
 #[inline]
 pub(crate) fn open(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Opened {
+    open_as(Opening::default(), site, write)
+}
+
+/// How a span opens that is not simply "here and now".
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Opening {
+    /// When it began, by [`clock::now`].
+    pub(crate) at: Option<u64>,
+    /// It stands for a trace that is begun without a span: it has the trace's id, so that what lies under it lies directly under the
+    /// trace. Only where no trace runs.
+    pub(crate) is_trace: bool,
+}
+
+/// As [`open`].
+#[inline]
+pub(crate) fn open_as(opening: Opening, site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Opened {
     let parent = active::get();
     if !parent.is_recorded() || suppress::is_suppressed() {
         return Opened { active: parent.scoped(), recorded: false };
     }
-    let (active, flags) = parent.child(SpanId::random(), site.span_type);
+    let (mut active, flags) = parent.child(SpanId::random(), site.span_type);
+    if opening.is_trace {
+        active.span = SpanId::from_bytes(active.trace.to_bytes());
+        active.anchor = active.span;
+    }
     if !active.is_recorded() {
         return Opened { active, recorded: false };
     }
@@ -55,7 +75,7 @@ pub(crate) fn open(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) 
                 span: active.span,
                 parent: parent.span,
                 // After the capture, which is not the span's work.
-                time: clock::now(),
+                time: opening.at.unwrap_or_else(clock::now),
             };
             Opened { active, recorded: queue::push(&header, parts) }
         },
@@ -66,9 +86,15 @@ impl Opened {
     /// Ends the span. `write` adds the captured output and says how the span ended.
     #[inline]
     pub(crate) fn close(self, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+        self.close_at(None, write);
+    }
+
+    /// As [`close`](Self::close), at a given time by [`clock::now`].
+    #[inline]
+    pub(crate) fn close_at(self, at: Option<u64>, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         if self.recorded {
             // Before the capture, which is not the span's work.
-            let time = clock::now();
+            let time = at.unwrap_or_else(clock::now);
             with_parts(write, |outcome, parts| {
                 queue::push(&header(Kind::End, outcome as u8, self.active, time), parts);
             });
