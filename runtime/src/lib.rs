@@ -2,11 +2,8 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
-<<<<<<< HEAD
 #[cfg(feature = "tracing")]
 mod bridge;
-=======
->>>>>>> d15a9e5 (logger: record traces step by step, as the Python SDK's programs do)
 mod capture;
 pub mod config;
 pub mod context;
