@@ -18,9 +18,9 @@ mod value;
 pub use builder::{Span, SpanGuard};
 pub use current::{CurrentSpan, current_span};
 pub(crate) use detached::Detached;
-pub(crate) use open::Opening;
 pub use entered::Entered;
 pub use items::{Flow, ItemSink, TracedIterator, TracedStream};
+pub(crate) use open::Opening;
 pub use spanned::{InSpan, Spanned};
 pub use traced::Traced;
 

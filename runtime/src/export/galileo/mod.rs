@@ -1,0 +1,5 @@
+//! The Galileo backend's own protocol.
+
+pub(crate) mod account;
+#[cfg(test)]
+mod account_tests;
