@@ -2,6 +2,8 @@
 //!
 //! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
 
+#[doc(hidden)]
+pub mod __private;
 #[cfg(feature = "tracing")]
 mod bridge;
 mod capture;
@@ -30,6 +32,7 @@ pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try
 pub use context::{spawn, spawn_blocking};
 pub use dataset::dataset_context;
 pub use error::InitError;
+pub use galileo_sdk_macros::log;
 pub use logger::Logger;
 pub use model::{Dataset, Outcome, Session, SpanId, SpanType, TraceId, Usage};
 pub use session::{clear_session, set_session, start_session};

@@ -2,6 +2,7 @@
 
 use super::open::{Opened, note};
 use super::value;
+use crate::context::Context;
 use crate::context::active::{self, Active};
 use crate::model::{Field, Parts, SpanId, TraceId, Usage};
 use serde::Serialize;
@@ -52,6 +53,11 @@ impl CurrentSpan {
     /// Its own id; none outside any span, or when the span is not recorded.
     pub fn span_id(&self) -> Option<SpanId> {
         self.recorded.then_some(self.active.span)
+    }
+
+    /// The context inside the span, for `parent = ..`.
+    pub(crate) fn context(&self) -> Option<Context> {
+        self.recorded.then(|| Context::from_slot((self.active, None)))
     }
 
     /// Whether what is added here is recorded; for values that are costly to make.

@@ -20,7 +20,7 @@ pub use current::{CurrentSpan, current_span};
 pub(crate) use detached::Detached;
 pub use entered::Entered;
 pub use items::{Flow, ItemSink, TracedIterator, TracedStream};
-pub(crate) use open::Opening;
+pub(crate) use open::{Opened, Opening, open};
 pub use spanned::{InSpan, Spanned};
 pub use traced::Traced;
 

@@ -1,0 +1,69 @@
+//! Functions whose body is a future: everything happens at its first poll.
+
+use super::names::Names;
+use super::plain::mentions_impl;
+use super::{look, open, returned};
+use crate::plan::{Flow, Plan, Returns};
+use proc_macro2::{Group, TokenStream};
+use quote::quote;
+
+pub(super) fn async_fn(plan: &Plan) -> TokenStream {
+    let names = Names::of(plan);
+    let site = open::site(plan, &names);
+    let open_span = open::span(plan, &names, "Running", "start");
+    let own = open::own(plan);
+    let hint = match &plan.returns.ty {
+        Some(ty) if !plan.returns.unit && !mentions_impl(plan) => hint(&names, quote!(#ty)),
+        _ => TokenStream::new(),
+    };
+    let user = &plan.input.body;
+    let future = run(plan, &names, &plan.returns, quote!(async move { #hint #own #user }));
+    quote!(#site #open_span #future)
+}
+
+/// The same for a function whose body is one `async move` block: our code goes into the block, the signature stays.
+pub(super) fn async_block(plan: &Plan, before: &TokenStream, capture: &TokenStream, block: &Group) -> TokenStream {
+    let names = Names::of(plan);
+    let site = open::site(plan, &names);
+    let open_span = open::span(plan, &names, "Running", "start");
+    let output = match &plan.returns.flow {
+        Flow::Lazy { output: Some(ty), .. } => Returns::of_type(ty),
+        _ => Returns::of(&syn::ReturnType::Default),
+    };
+    let future = run(plan, &names, &output, quote!(async #capture #block));
+    let whole = quote!(async #capture { #open_span #future });
+    if before.is_empty() { quote!(#site #whole) } else { quote!(#site #before(#whole)) }
+}
+
+/// Runs the future in the span and shows its result.
+fn run(plan: &Plan, names: &Names, returns: &Returns, future: TokenStream) -> TokenStream {
+    let Names { private, span, body, result, .. } = names;
+    if !matches!(returns.flow, Flow::Value) && !matches!(returns.lazy(), Some(crate::plan::Kind::Future)) {
+        let wrapped = returned::wrap(plan, names, returns);
+        return quote! {
+            let #body = #future;
+            let (#result, mut #span) = #private::Handover::new(#span, #body).await;
+            #wrapped
+        };
+    }
+    let has_value = !(returns.unit && returns.ty.is_some()) && (returns.ty.is_some() || !is_async_fn(plan));
+    let look = look::look(plan, names, has_value);
+    quote! {
+        let #body = #future;
+        #private::Task::new(#span, #body, #look).await
+    }
+}
+
+fn is_async_fn(plan: &Plan) -> bool {
+    plan.input.sig.asyncness.is_some()
+}
+
+/// Tells the compiler the type of the block's result, which cannot be written on an `async` block.
+fn hint(names: &Names, ty: TokenStream) -> TokenStream {
+    let private = &names.private;
+    quote! {
+        if false {
+            return #private::never::<#ty>();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What stands before the user's body: the function's static side, and the values that are captured.
+
+use super::names::Names;
+use crate::parse::Form;
+use crate::plan::{Captured, How, Plan, Source};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+/// The `static` that describes the function.
+pub(super) fn site(plan: &Plan, names: &Names) -> TokenStream {
+    let Names { private, site, .. } = names;
+    let name = &plan.name;
+    let span_type = Ident::new(plan.span_type, Span::call_site());
+    let values = plan.values.iter().map(|Captured { field, key, cfgs, .. }| {
+        let field = Ident::new(field, Span::call_site());
+        quote!(#(#cfgs)* (#private::Field::#field, #key))
+    });
+    // The function's own line, not the attribute's.
+    let line = quote_spanned!(plan.input.sig.ident.span()=> #private::line!());
+    quote! {
+        static #site: #private::Site = #private::Site::new(
+            #private::Callsite::new(#name, #private::SpanType::#span_type, #private::module_path!(), #private::file!(), #line),
+            &[#(#values),*],
+        );
+    }
+}
+
+/// `let mut span = ..`, opened by `function` if anybody records.
+pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> TokenStream {
+    let Names { private, site, span, .. } = names;
+    let holder = Ident::new(holder, Span::call_site());
+    let values = plan.values.iter().map(|value| captured(value, private));
+    let parent = plan.parent.as_ref().map(|parent| quote!(.parent(&(#parent))));
+    let session = plan.session.as_ref().map(|session| quote!(.session(&(#session))));
+    let (function, base) = if parent.is_some() || session.is_some() {
+        (Ident::new(&format!("{function}_in"), Span::call_site()), quote!(&#private::Base::new() #parent #session,))
+    } else {
+        (Ident::new(function, Span::call_site()), TokenStream::new())
+    };
+    quote! {
+        let mut #span = #private::#holder::off();
+        if #private::recording() {
+            #private::#function(&mut #span, &#site, #base &[#(#values),*]);
+        }
+    }
+}
+
+fn captured(Captured { cfgs, how, .. }: &Captured, private: &TokenStream) -> TokenStream {
+    let value = match how {
+        How::Probe(source) => {
+            let source = reference(source);
+            quote!(#private::Probe::new(#source).value())
+        }
+        How::As(source, form, span) => {
+            let source = reference(source);
+            let function = match form {
+                Form::Debug => quote_spanned!(*span=> as_debug),
+                Form::Display => quote_spanned!(*span=> as_display),
+                Form::Serialize => quote_spanned!(*span=> as_serialize),
+            };
+            quote!(#private::#function(#source))
+        }
+        How::Format(template) => quote!(#private::Value::Text(&#private::format!(#template))),
+        How::Redacted => quote!(#private::Value::Redacted),
+    };
+    quote!(#(#cfgs)* #value)
+}
+
+fn reference(source: &Source) -> TokenStream {
+    match source {
+        Source::Variable(ident) => quote!(&#ident),
+        Source::Expression(expr) => quote!(&(#expr)),
+    }
+}
+
+/// Makes a closure or an `async` block own every parameter, so that all of them are dropped when and in the order in which the function
+/// would have dropped them.
+pub(super) fn own(plan: &Plan) -> TokenStream {
+    let owned = plan.owned.iter().map(|binding| {
+        let (cfgs, ident) = (&binding.cfgs, &binding.ident);
+        quote!(#(#cfgs)* let _ = &#ident;)
+    });
+    quote!(#(#owned)*)
+}

@@ -1,0 +1,202 @@
+//! What the signature says about the result.
+
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypeParamBound,
+};
+
+/// Facts about the return type.
+pub(crate) struct Returns {
+    /// The type as it is written; `None` when there is none.
+    pub(crate) ty: Option<Type>,
+    /// Nothing is returned: no type, or `()`.
+    pub(crate) unit: bool,
+    /// `-> !`
+    pub(crate) never: bool,
+    pub(crate) flow: Flow,
+}
+
+/// Whether the result is a value or something that goes on after the function has returned.
+#[derive(Clone)]
+pub(crate) enum Flow {
+    Value,
+    /// A future, stream or iterator.
+    Lazy {
+        kind: Kind,
+        /// Behind `Pin<Box<dyn ..>>` or `Box<dyn ..>`.
+        boxed: bool,
+        /// Inside `Result<.., E>`.
+        fallible: bool,
+        /// The `Output` of a future, where it is written.
+        output: Option<Box<Type>>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Future,
+    Stream,
+    Iterator,
+}
+
+impl Returns {
+    pub(crate) fn of(output: &ReturnType) -> Self {
+        match output {
+            ReturnType::Default => Self { ty: None, unit: true, never: false, flow: Flow::Value },
+            ReturnType::Type(_, ty) => Self::of_type(ty),
+        }
+    }
+
+    pub(crate) fn of_type(ty: &Type) -> Self {
+        let bare = bare(ty);
+        Self {
+            unit: matches!(bare, Type::Tuple(tuple) if tuple.elems.is_empty()),
+            never: matches!(bare, Type::Never(_)),
+            flow: flow(bare),
+            ty: Some(ty.clone()),
+        }
+    }
+
+    /// The future's, stream's or iterator's kind.
+    pub(crate) fn lazy(&self) -> Option<Kind> {
+        match self.flow {
+            Flow::Lazy { kind, .. } => Some(kind),
+            Flow::Value => None,
+        }
+    }
+}
+
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(inner) => bare(&inner.elem),
+        Type::Group(inner) => bare(&inner.elem),
+        other => other,
+    }
+}
+
+fn flow(ty: &Type) -> Flow {
+    if let Some((kind, boxed, output)) = lazy(ty) {
+        return Flow::Lazy { kind, boxed, fallible: false, output };
+    }
+    if let Some(inner) = last(ty).filter(|segment| segment.ident == "Result").and_then(|segment| argument(segment, 0))
+        && let Some((kind, boxed, output)) = lazy(bare(inner))
+    {
+        return Flow::Lazy { kind, boxed, fallible: true, output };
+    }
+    Flow::Value
+}
+
+type Lazy = (Kind, bool, Option<Box<Type>>);
+
+fn lazy(ty: &Type) -> Option<Lazy> {
+    match ty {
+        Type::ImplTrait(opaque) => {
+            let (kind, output) = of_bounds(opaque.bounds.iter())?;
+            // Another trait would have to be passed on by our adapter, which cannot know it.
+            opaque.bounds.iter().all(passes).then_some((kind, false, output))
+        }
+        Type::Path(_) => {
+            let segment = last(ty)?;
+            match segment.ident.to_string().as_str() {
+                "Pin" => {
+                    let (kind, output) = of_box(bare(argument(segment, 0)?))?;
+                    (kind != Kind::Iterator).then_some((kind, true, output))
+                }
+                "Box" => {
+                    let (kind, output) = of_box(ty)?;
+                    (kind == Kind::Iterator).then_some((kind, true, output))
+                }
+                "BoxFuture" | "LocalBoxFuture" => {
+                    Some((Kind::Future, true, argument(segment, 0).cloned().map(Box::new)))
+                }
+                "BoxStream" | "LocalBoxStream" => Some((Kind::Stream, true, None)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// `Box<dyn Trait ..>`
+fn of_box(ty: &Type) -> Option<(Kind, Option<Box<Type>>)> {
+    let segment = last(ty).filter(|segment| segment.ident == "Box")?;
+    match bare(argument(segment, 0)?) {
+        Type::TraitObject(object) => of_bounds(object.bounds.iter()),
+        _ => None,
+    }
+}
+
+fn of_bounds<'b>(bounds: impl Iterator<Item = &'b TypeParamBound>) -> Option<(Kind, Option<Box<Type>>)> {
+    bounds.filter_map(trait_segment).find_map(|segment| {
+        let kind = match segment.ident.to_string().as_str() {
+            "Future" | "FusedFuture" => Kind::Future,
+            "Stream" | "FusedStream" => Kind::Stream,
+            "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => Kind::Iterator,
+            _ => return None,
+        };
+        Some((kind, associated(segment, "Output")))
+    })
+}
+
+/// Whether our adapters implement the bound when what they wrap does.
+fn passes(bound: &TypeParamBound) -> bool {
+    const KNOWN: [&str; 15] = [
+        "Future",
+        "FusedFuture",
+        "Stream",
+        "FusedStream",
+        "Iterator",
+        "DoubleEndedIterator",
+        "ExactSizeIterator",
+        "FusedIterator",
+        "Send",
+        "Sync",
+        "Unpin",
+        "Sized",
+        "UnwindSafe",
+        "RefUnwindSafe",
+        "Debug",
+    ];
+    match bound {
+        TypeParamBound::Trait(_) => {
+            trait_segment(bound).is_some_and(|segment| KNOWN.iter().any(|name| segment.ident == name))
+        }
+        _ => true,
+    }
+}
+
+fn trait_segment(bound: &TypeParamBound) -> Option<&PathSegment> {
+    match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    }
+}
+
+fn last(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+fn generics(segment: &PathSegment) -> Option<&AngleBracketedGenericArguments> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments),
+        _ => None,
+    }
+}
+
+/// The type argument at this place; lifetimes do not count.
+fn argument(segment: &PathSegment, at: usize) -> Option<&Type> {
+    let types = generics(segment)?.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.into_iter().nth(at)
+}
+
+fn associated(segment: &PathSegment, name: &str) -> Option<Box<Type>> {
+    generics(segment)?.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(assoc) if assoc.ident == name => Some(Box::new(assoc.ty.clone())),
+        _ => None,
+    })
+}

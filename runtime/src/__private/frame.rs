@@ -1,0 +1,119 @@
+//! Functions that run from their call to their return: the span lies on the stack beside them.
+
+use super::base::Base;
+use super::end::{End, close, close_panicked};
+use super::site::Site;
+use crate::capture::Value;
+use crate::context::ContextGuard;
+use crate::context::active::{self, Active};
+use crate::span::{Opened, open};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// The span of a running function, or nothing when nobody records.
+///
+/// Dropped without [`leave`], it ends the span: as panicked while the thread unwinds, else as ok.
+#[derive(Debug)]
+pub struct Frame {
+    inside: Option<Inside>,
+    /// With `parent` or `session`: puts the context back in which the function was called. Dropped after the span has ended.
+    outside: Option<ContextGuard>,
+    /// The thread's context has to be restored on the same thread.
+    not_send: PhantomData<*const ()>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Inside {
+    opened: Opened,
+    previous: Active,
+}
+
+impl Frame {
+    /// No span.
+    #[inline(always)]
+    pub const fn off() -> Self {
+        Self { inside: None, outside: None, not_send: PhantomData }
+    }
+
+    /// Whether there is no span.
+    #[inline(always)]
+    pub const fn is_off(&self) -> bool {
+        self.inside.is_none()
+    }
+}
+
+/// Opens a span under the thread's current one and makes it current.
+#[cold]
+#[inline(never)]
+pub fn enter(frame: &mut Frame, site: &'static Site, values: &[Value<'_>]) {
+    let previous = active::get();
+    let opened = open(&site.callsite, |parts| site.write(values, parts));
+    active::set(opened.active);
+    frame.inside = Some(Inside { opened, previous });
+}
+
+/// Opens a span in another context than the running one.
+#[cold]
+pub fn enter_in(frame: &mut Frame, site: &'static Site, base: &Base, values: &[Value<'_>]) {
+    frame.outside = Some(base.attach());
+    enter(frame, site, values);
+}
+
+/// Ends the span by what `look` finds in the result.
+pub fn leave(frame: &mut Frame, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+    if let Some(Inside { opened, previous }) = frame.inside.take() {
+        // The user's code in here may still add to the span.
+        close(opened, previous.span, look);
+        active::leave(previous);
+        frame.outside = None;
+    }
+}
+
+/// Runs the body of a function that has a span.
+pub fn call<R, F: FnOnce() -> R>(frame: &mut Frame, body: F, look: fn(&R, &mut End<'_, '_>)) -> R {
+    let mut body = Some(body);
+    let mut result = None;
+    run(frame, &mut || result = body.take().map(|body| body()));
+    let Some(result) = result else { unreachable!("`run` returns only when the body has") };
+    leave(frame, &mut |end| look(&result, end));
+    result
+}
+
+fn run(frame: &mut Frame, body: &mut dyn FnMut()) {
+    // The payload goes on as it came; what the body left behind is seen by nobody but the panic's own handlers.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+        if let Some(Inside { opened, previous }) = frame.inside.take() {
+            active::leave(previous);
+            frame.outside = None;
+            close_panicked(opened, previous.span, Some(&*payload));
+        }
+        resume_unwind(payload);
+    }
+}
+
+/// Says that a closure is called once, so that it may return what it owns or borrows.
+#[inline(always)]
+pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
+    body
+}
+
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        if self.inside.is_some() {
+            abandon(self);
+        }
+    }
+}
+
+#[cold]
+fn abandon(frame: &mut Frame) {
+    if let Some(Inside { opened, previous }) = frame.inside.take() {
+        active::leave(previous);
+        if std::thread::panicking() {
+            close_panicked(opened, previous.span, None);
+        } else {
+            close(opened, previous.span, &mut |_| ());
+        }
+    }
+}

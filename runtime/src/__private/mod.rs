@@ -1,0 +1,41 @@
+//! The contract with the code that `#[log]` generates. Not for people: it may change in any release.
+//!
+//! Generated code names nothing but this module. All but the outermost layer is free of type parameters, so that a function costs
+//! the user's binary a call and an array of values, not a copy of the recording.
+//!
+//! | expansion | uses |
+//! | --- | --- |
+//! | every function | [`Site`], [`Callsite`], [`SpanType`], [`Field`], [`recording`], [`Probe`], [`Value`] |
+//! | plain functions | [`Frame`], [`enter`], [`once`], [`call`] |
+//! | `-> !`, `#[track_caller]` | [`Frame`], [`enter`], [`leave`] |
+//! | `async fn`, `async move` bodies | [`Running`], [`start`], [`Task`], [`never`] |
+//! | functions that return a future, stream or iterator | [`Running`], [`prepare`], [`once`], [`Task`], [`Items`] |
+//! | `parent = ..`, `session = ..` | [`Base`], [`enter_in`], [`start_in`], [`prepare_in`] |
+//! | what looks at results | [`End`], [`Returned`], [`ErrorProbe`] |
+
+mod base;
+mod end;
+mod failure;
+mod frame;
+mod items;
+mod running;
+mod seen;
+mod site;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use crate::capture::{ErrorProbe, Probe, Value};
+pub use crate::model::{Callsite, Field, SpanType};
+pub use crate::span::recording;
+pub use base::Base;
+pub use end::{CacheHit, End, Returned, StatusCode, Tokens};
+pub use frame::{Frame, call, enter, enter_in, leave, once};
+pub use items::Items;
+pub use running::{Running, prepare, prepare_in, start, start_in};
+pub use site::{Site, as_debug, as_display, as_serialize};
+pub use std::boxed::Box;
+pub use std::option::Option;
+pub use std::result::Result;
+pub use std::{file, format, line, module_path};
+pub use task::{Handover, Task, never};

@@ -1,0 +1,176 @@
+//! The span of something that runs in pieces: a future, a stream, an iterator.
+
+use super::base::Base;
+use super::end::{End, close, close_cancelled, close_panicked};
+use super::site::Site;
+use crate::capture::Value;
+use crate::context::active::{self, Slot};
+use crate::model::{Parts, SpanId};
+use crate::span::{Opened, open};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// A span that is open between the pieces of its work, or will open with the first, or nothing when nobody records.
+///
+/// Dropped before its end, it ends the span as cancelled.
+#[derive(Debug, Default)]
+pub struct Running(State);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Off,
+    /// Captured at the call; opens with the first piece.
+    Waiting(std::boxed::Box<Waiting>),
+    Open {
+        site: &'static Site,
+        opened: Opened,
+        parent: SpanId,
+        /// The context inside as the last piece left it; empty while one runs.
+        suspended: Slot,
+    },
+}
+
+#[derive(Debug)]
+struct Waiting {
+    site: &'static Site,
+    parent: Slot,
+    parts: Vec<u8>,
+}
+
+impl Running {
+    /// No span.
+    #[inline(always)]
+    pub const fn off() -> Self {
+        Self(State::Off)
+    }
+
+    /// Whether there is no span.
+    #[inline(always)]
+    pub const fn is_off(&self) -> bool {
+        matches!(self.0, State::Off)
+    }
+
+    /// Whether the span is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.0, State::Open { .. })
+    }
+
+    /// What the span stands for, if there is a span.
+    pub(super) fn site(&self) -> Option<&'static Site> {
+        match &self.0 {
+            State::Off => None,
+            State::Waiting(waiting) => Some(waiting.site),
+            State::Open { site, .. } => Some(site),
+        }
+    }
+
+    /// Runs one piece of the work in the span's context. When it panics, the span ends and the panic goes on.
+    pub(super) fn run(&mut self, piece: &mut dyn FnMut()) {
+        self.open();
+        let State::Open { opened, suspended, parent, .. } = &mut self.0 else { return piece() };
+        let (opened, parent) = (*opened, *parent);
+        let previous = active::swap(std::mem::take(suspended));
+        let result = catch_unwind(AssertUnwindSafe(piece));
+        *suspended = active::swap(previous);
+        if let Err(payload) = result {
+            self.0 = State::Off;
+            close_panicked(opened, parent, Some(&*payload));
+            resume_unwind(payload);
+        }
+    }
+
+    #[inline]
+    fn open(&mut self) {
+        if let State::Waiting(_) = self.0 {
+            self.open_waiting();
+        }
+    }
+
+    #[cold]
+    fn open_waiting(&mut self) {
+        if let State::Waiting(waiting) = std::mem::take(&mut self.0) {
+            let Waiting { site, parent, parts } = *waiting;
+            let outside = active::swap(parent);
+            self.0 = State::open_here(site, |out| out.append(&parts));
+            active::swap(outside);
+        }
+    }
+
+    /// Ends the span by what `look` finds in the result.
+    pub fn finish(&mut self, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+        self.open();
+        if let State::Open { opened, parent, suspended, .. } = std::mem::take(&mut self.0) {
+            // The user's code in here may still add to the span.
+            let previous = active::swap(suspended);
+            close(opened, parent, look);
+            active::swap(previous);
+        }
+    }
+
+    /// Ends the span as cancelled after `last` has run in its context; `write` adds what there was of the output.
+    #[cold]
+    pub(super) fn cancel(&mut self, last: &mut dyn FnMut(), write: &mut dyn FnMut(&mut Parts<'_>)) {
+        match std::mem::take(&mut self.0) {
+            State::Open { opened, parent, suspended, .. } => {
+                let previous = active::swap(suspended);
+                last();
+                active::swap(previous);
+                if std::thread::panicking() {
+                    close_panicked(opened, parent, None);
+                } else {
+                    close_cancelled(opened, write);
+                }
+            }
+            // Never asked for anything: there is no span.
+            State::Waiting(_) | State::Off => last(),
+        }
+    }
+}
+
+impl State {
+    fn open_here(site: &'static Site, write: impl FnOnce(&mut Parts<'_>)) -> Self {
+        let parent = active::get().span;
+        let opened = open(&site.callsite, write);
+        let rare = if opened.active.has_rare() { active::rare() } else { None };
+        Self::Open { site, opened, parent, suspended: (opened.active, rare) }
+    }
+}
+
+impl Drop for Running {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_open() {
+            self.cancel(&mut || (), &mut |_| ());
+        }
+    }
+}
+
+/// Opens a span now, under the thread's current one, without entering it.
+#[cold]
+#[inline(never)]
+pub fn start(span: &mut Running, site: &'static Site, values: &[Value<'_>]) {
+    span.0 = State::open_here(site, |parts| site.write(values, parts));
+}
+
+/// Captures now, under the thread's current span; the span opens with the first piece of work.
+#[cold]
+#[inline(never)]
+pub fn prepare(span: &mut Running, site: &'static Site, values: &[Value<'_>]) {
+    let mut parts = Vec::new();
+    site.write(values, &mut Parts::new(&mut parts));
+    span.0 = State::Waiting(std::boxed::Box::new(Waiting { site, parent: active::current(), parts }));
+}
+
+/// As [`start`], in another context than the running one.
+#[cold]
+pub fn start_in(span: &mut Running, site: &'static Site, base: &Base, values: &[Value<'_>]) {
+    let _outside = base.attach();
+    start(span, site, values);
+}
+
+/// As [`prepare`], in another context than the running one.
+#[cold]
+pub fn prepare_in(span: &mut Running, site: &'static Site, base: &Base, values: &[Value<'_>]) {
+    let _outside = base.attach();
+    prepare(span, site, values);
+}

@@ -1,0 +1,108 @@
+//! Futures that own a span.
+
+use super::end::End;
+use super::running::Running;
+use futures::future::FusedFuture;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// The future of an annotated function: runs in its span, ends the span with its result.
+    pub struct Task<F: Future> {
+        #[pin]
+        work: Handover<F>,
+        look: fn(&F::Output, &mut End<'_, '_>),
+    }
+}
+
+impl<F: Future> Task<F> {
+    /// A future that runs in `span`; `look` is shown the result.
+    #[inline]
+    pub fn new(span: Running, future: F, look: fn(&F::Output, &mut End<'_, '_>)) -> Self {
+        Self { work: Handover::new(span, future), look }
+    }
+}
+
+impl<F: Future> Future for Task<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let (output, mut span) = ready!(this.work.poll(cx));
+        if !span.is_off() {
+            span.finish(&mut |end| (this.look)(&output, end));
+        }
+        Poll::Ready(output)
+    }
+}
+
+impl<F: FusedFuture> FusedFuture for Task<F> {
+    fn is_terminated(&self) -> bool {
+        self.work.future.as_ref().is_none_or(F::is_terminated)
+    }
+}
+
+impl<F: Future> fmt::Debug for Task<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A future that runs in a span and hands the span on, still open, with its result.
+    pub struct Handover<F> {
+        #[pin]
+        future: Option<F>,
+        span: Running,
+    }
+
+    impl<F> PinnedDrop for Handover<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.span.is_open() {
+                // What the future owns may be spans; they end inside this one.
+                this.span.cancel(&mut || this.future.set(None), &mut |_| ());
+            }
+        }
+    }
+}
+
+impl<F> Handover<F> {
+    /// A future that runs in `span`.
+    #[inline]
+    pub fn new(span: Running, future: F) -> Self {
+        Self { future: Some(future), span }
+    }
+}
+
+impl<F: Future> Future for Handover<F> {
+    type Output = (F::Output, Running);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        // Only dropping takes the future out, and nobody polls after that.
+        let Some(mut future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let mut state = Poll::Pending;
+        if this.span.is_off() {
+            state = future.poll(cx);
+        } else {
+            this.span.run(&mut || state = future.as_mut().poll(cx));
+        }
+        state.map(|output| (output, std::mem::take(this.span)))
+    }
+}
+
+impl<F> fmt::Debug for Handover<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover").finish_non_exhaustive()
+    }
+}
+
+/// Tells the compiler the type of an `async` block's result; never called.
+pub fn never<R>() -> R {
+    unreachable!("stands behind `if false`")
+}
