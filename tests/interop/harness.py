@@ -234,7 +234,7 @@ class Node:
 
     def find(self, name):
         """The one span with that name below this one."""
-        found = [node for node in self.walk() if node.name == name]
+        found = [node for node in self.walk() if node.name == name and node is not self]
         check(len(found) == 1, f"expected one `{name}`, found {len(found)} in\n{show(self.shape())}")
         return found[0].record
 
