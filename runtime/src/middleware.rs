@@ -1,10 +1,14 @@
 //! The middlewares and clients that carry a trace from one service into the next.
 
-pub use crate::http::{AllowedHosts, RequestContext, ServerSpan};
+pub use crate::http::{AllowedHosts, Attempts, RequestContext, RequestExt, ServerSpan, allow_hosts};
 
 use crate::context::Context;
 use crate::logger::Logger;
 
+#[cfg(feature = "reqwest")]
+pub use crate::http::client::SendExt;
+#[cfg(feature = "tower")]
+pub use crate::http::client::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};
 #[cfg(feature = "tower")]
 pub use crate::http::tower::{TracedBody, TracedResponse, Tracing, TracingLayer};
 

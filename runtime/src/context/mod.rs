@@ -71,6 +71,11 @@ impl Context {
         Self { active: active.with_rare(true), rare, hold: None }
     }
 
+    /// The context of the running function for the time of a call: it does not keep the trace open.
+    pub(crate) fn running() -> Self {
+        Self::from_slot(active::current())
+    }
+
     /// The context of an open span, which keeps the trace open by itself.
     pub(crate) fn from_slot((active, rare): active::Slot) -> Self {
         Self { active, rare, hold: None }

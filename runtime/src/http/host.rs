@@ -1,5 +1,8 @@
 //! To whom headers may go.
 
+use once_cell::sync::Lazy;
+use std::sync::{Arc, PoisonError, RwLock};
+
 /// The hosts that get our headers. Without a list everybody does.
 ///
 /// Trace ids and baggage tell a third party how requests hang together and whatever the application put into its baggage.
@@ -18,6 +21,18 @@
 pub struct AllowedHosts {
     /// `None` allows all.
     entries: Option<Vec<Entry>>,
+}
+
+static PROCESS: Lazy<RwLock<Arc<AllowedHosts>>> = Lazy::new(RwLock::default);
+
+/// Restricts every client of this process to these hosts, except where a client has a list of its own.
+pub fn allow_hosts(hosts: AllowedHosts) {
+    *PROCESS.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(hosts);
+}
+
+/// The process's list.
+pub(crate) fn allowed_hosts() -> Arc<AllowedHosts> {
+    PROCESS.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +54,12 @@ impl AllowedHosts {
     #[must_use]
     pub fn only<I: IntoIterator<Item = T>, T: AsRef<str>>(hosts: I) -> Self {
         Self { entries: Some(hosts.into_iter().map(|host| Entry::new(host.as_ref().trim())).collect()) }
+    }
+
+    /// Whether every host is allowed.
+    #[must_use]
+    pub fn allows_all(&self) -> bool {
+        self.entries.is_none()
     }
 
     /// Whether a request to this host gets headers.

@@ -1,6 +1,6 @@
 //! The response's body, which may go on long after the handler has returned.
 
-use crate::http::server::ServerCall;
+use crate::http::exchange::Exchange;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -13,7 +13,7 @@ pin_project! {
     pub struct TracedBody<B> {
         #[pin]
         inner: Option<B>,
-        call: Option<ServerCall>,
+        call: Option<Exchange>,
         // Bytes that are still to come, when the length is known.
         left: Option<u64>,
     }
@@ -22,18 +22,18 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
-                let guard = call.context().attach();
+                let guard = call.enter();
                 this.inner.set(None);
                 drop(guard);
                 // A server that has all announced bytes does not ask for the end.
-                if *this.left == Some(0) { call.end() } else { call.cancelled() }
+                if *this.left == Some(0) { call.end() } else { call.body_dropped() }
             }
         }
     }
 }
 
 impl<B: Body> TracedBody<B> {
-    pub(super) fn new(inner: B, mut call: Option<ServerCall>, length: Option<u64>) -> Self {
+    pub(in crate::http) fn new(inner: B, mut call: Option<Exchange>, length: Option<u64>) -> Self {
         // Nobody asks an empty body for anything, and a WebSocket's body is empty: that request is over here.
         if inner.is_end_stream()
             && let Some(mut call) = call.take()
@@ -62,7 +62,7 @@ impl<B: Body> Body for TracedBody<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let Some(call) = this.call else { return inner.poll_frame(cx) };
         let polled = {
-            let _guard = call.context().attach();
+            let _guard = call.enter();
             catch_unwind(AssertUnwindSafe(|| inner.poll_frame(cx)))
         };
         let frame = match polled {

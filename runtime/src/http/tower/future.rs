@@ -1,7 +1,7 @@
 //! The response that is on its way.
 
 use super::TracedBody;
-use crate::http::server::ServerCall;
+use crate::http::exchange::Exchange;
 use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -16,7 +16,7 @@ pin_project! {
     pub struct TracedResponse<F> {
         #[pin]
         inner: Option<F>,
-        call: Option<ServerCall>,
+        call: Option<Exchange>,
         has_body: bool,
     }
 
@@ -25,7 +25,7 @@ pin_project! {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
                 // The spans of the handler end before the one that they lie under.
-                let guard = call.context().attach();
+                let guard = call.enter();
                 this.inner.set(None);
                 drop(guard);
                 call.cancelled();
@@ -35,7 +35,7 @@ pin_project! {
 }
 
 impl<F> TracedResponse<F> {
-    pub(super) fn new(inner: F, call: Option<ServerCall>, has_body: bool) -> Self {
+    pub(super) fn new(inner: F, call: Option<Exchange>, has_body: bool) -> Self {
         Self { inner: Some(inner), call, has_body }
     }
 }
@@ -54,7 +54,7 @@ where
             return inner.poll(cx).map_ok(|response| response.map(|body| TracedBody::new(body, None, None)));
         };
         let polled = {
-            let _guard = call.context().attach();
+            let _guard = call.enter();
             catch_unwind(AssertUnwindSafe(|| inner.poll(cx)))
         };
         let response = match polled {
@@ -66,7 +66,7 @@ where
             }
         };
         // The handler's future goes first, in its context, as it would when it is dropped early.
-        let guard = call.context().attach();
+        let guard = call.enter();
         this.inner.set(None);
         drop(guard);
         let Some(mut call) = this.call.take() else { return Poll::Pending };

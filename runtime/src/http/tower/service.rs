@@ -3,7 +3,8 @@
 use super::layer::Options;
 use super::{TracedBody, TracedResponse};
 use crate::context::Context;
-use crate::http::server::{Incoming, RequestContext, ServerCall};
+use crate::http::exchange::Exchange;
+use crate::http::server::{Incoming, RequestContext, begin};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -20,7 +21,7 @@ pub struct Tracing<S> {
 }
 
 impl<S> Tracing<S> {
-    fn begin(&self, parts: &Parts) -> Option<ServerCall> {
+    fn begin(&self, parts: &Parts) -> Option<Exchange> {
         let options = &self.options;
         if options.ignore.as_ref().is_some_and(|ignore| ignore(parts)) {
             return None;
@@ -34,7 +35,7 @@ impl<S> Tracing<S> {
             route: route.as_deref(),
             headers: &parts.headers,
         };
-        Some(ServerCall::begin(options.server_span, parent, &incoming))
+        Some(begin(options.server_span, parent, &incoming))
     }
 }
 
@@ -66,9 +67,9 @@ where
         let has_body = parts.method != Method::HEAD;
         let call = self.begin(&parts);
         // A service may do its work here and return a future that is ready, so the context has to be there already.
-        let guard = call.as_ref().map(|call| {
-            parts.extensions.insert(RequestContext(call.context().clone()));
-            call.context().attach()
+        let guard = call.as_ref().and_then(|call| {
+            parts.extensions.insert(RequestContext(call.context()?.clone()));
+            call.enter()
         });
         let inner = self.inner.call(Request::from_parts(parts, body));
         drop(guard);

@@ -1,0 +1,85 @@
+//! One request that goes out.
+
+use crate::context::Context;
+use crate::http::exchange::Exchange;
+use crate::http::host::{AllowedHosts, allowed_hosts};
+use crate::model::{Field, Parts, SpanType};
+use crate::span::Detached;
+use crate::suppress;
+use http::{HeaderMap, Method, Uri};
+use std::sync::Arc;
+
+/// What a client does with its requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientOptions {
+    /// Whether each request has a span.
+    pub(crate) span: bool,
+    /// The client's own list; without one the process's.
+    pub(crate) hosts: Option<Arc<AllowedHosts>>,
+}
+
+/// What a client knows of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    /// The number of the attempt, where a client that tries again counts.
+    pub(crate) attempt: Option<u32>,
+}
+
+impl Outgoing<'_> {
+    fn write(&self, parts: &mut Parts<'_>) {
+        let host = self.uri.host().unwrap_or_default();
+        let port = self.uri.port_u16();
+        let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        parts.text(Field::Name, "", format!("{} {authority}", self.method).trim_end());
+        // Neither user and password nor the query: both are where keys are put.
+        let scheme = self.uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
+        parts.text(Field::Input, "", &format!("{} {scheme}{authority}{}", self.method, self.uri.path()));
+        parts.text(Field::Metadata, "http.request.method", self.method.as_str());
+        parts.text(Field::Metadata, "server.address", host);
+        if let Some(port) = port {
+            parts.text(Field::Metadata, "server.port", &port.to_string());
+        }
+        if let Some(attempt) = self.attempt {
+            parts.text(Field::Metadata, "http.request.attempt", &attempt.to_string());
+        }
+    }
+}
+
+/// A request that is about to go out.
+#[derive(Debug)]
+pub(crate) struct ClientCall {
+    span: Option<Detached>,
+    allowed: bool,
+}
+
+impl ClientCall {
+    pub(crate) fn begin(options: &ClientOptions, outgoing: &Outgoing<'_>) -> Self {
+        let allowed = match &options.hosts {
+            Some(hosts) => hosts.allows_uri(outgoing.uri),
+            None => allowed_hosts().allows_uri(outgoing.uri),
+        };
+        // The SDK's own requests may go through a client that the user has made traced.
+        let wanted = options.span && !suppress::is_suppressed();
+        let parent = Context::running();
+        // A request alone is no trace: outside of any span there is nothing that it belongs to.
+        let wanted = wanted && parent.trace_id().is_some();
+        let span = wanted.then(|| Detached::open(SpanType::Workflow, &parent, |parts| outgoing.write(parts)));
+        Self { span, allowed }
+    }
+
+    /// Adds the headers, unless the host is not on the list.
+    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
+        if self.allowed {
+            match &self.span {
+                Some(span) => span.context().inject(headers),
+                None => Context::running().inject(headers),
+            }
+        }
+    }
+
+    pub(crate) fn into_exchange(self) -> Exchange {
+        Exchange::asking(self.span)
+    }
+}
