@@ -7,6 +7,7 @@ mod api;
 pub mod cli;
 pub mod config;
 mod ingest;
+pub mod insight;
 pub mod model;
 pub mod store;
 pub mod term;

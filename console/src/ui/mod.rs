@@ -11,7 +11,6 @@ mod json;
 mod list;
 mod live;
 mod panel;
-mod path;
 mod summary;
 mod text;
 mod trace;

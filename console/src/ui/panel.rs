@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::block::{self, Block};
-use super::path::Timing;
 use super::text::{one_line, visible};
 use super::{diff, format, json, list};
+use crate::insight::Timing;
 use crate::model::{Detail, Orphan, Outcome, SpanNode, SpanView, Tokens, TraceView};
 use crate::time::format_iso;
 

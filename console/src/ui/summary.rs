@@ -1,8 +1,8 @@
 //! The top of a trace's page: the facts, the way an error took, and where the time went.
 
-use super::path::Timing;
 use super::text::{one_line, visible};
 use super::{Ui, format, list};
+use crate::insight::{self, Timing};
 use crate::model::{SpanNode, TraceView};
 use crate::time::format_iso;
 
@@ -105,7 +105,7 @@ fn say(text: String) -> Part {
 
 /// From the root to where each error began, and what it said.
 fn error_ways(trace: &TraceView) -> Vec<Note> {
-    let origins: Vec<usize> = (0..trace.spans.len()).filter(|&index| trace.spans[index].error_origin).collect();
+    let origins = insight::origins(trace);
     let mut notes: Vec<Note> = origins
         .iter()
         .take(ORIGINS_SHOWN)

@@ -12,10 +12,10 @@ use super::block::{Block, Part};
 use super::fail::Fail;
 use super::json::Token;
 use super::panel::{Panel, TRACE};
-use super::path::Timing;
 use super::summary::Summary;
 use super::text::{one_line, visible};
 use super::{Ui, list};
+use crate::insight::{self, Timing};
 use crate::model::{Depth, Id, Orphan, Outcome, TraceView};
 use crate::time::now_ns;
 
@@ -194,7 +194,8 @@ impl Rows {
             });
         }
         let mut way = vec![false; view.spans.len()];
-        for origin in (0..view.spans.len()).filter(|&index| view.spans[index].error_origin) {
+        let origins = insight::origins(view);
+        for &origin in &origins {
             let mut at = Some(origin);
             while let Some(index) = at.filter(|&index| !way[index]) {
                 way[index] = true;
@@ -234,7 +235,7 @@ impl Rows {
                 s: since(span.start_ns),
                 d: if span.open { None } else { Some(micros(span.duration_ns.unwrap_or(0).max(0))) },
                 f: micros(timing.own[index]),
-                e: if span.error_origin {
+                e: if origins.binary_search(&index).is_ok() {
                     2
                 } else {
                     u8::from(!matches!(span.outcome, Outcome::Ok | Outcome::Running))

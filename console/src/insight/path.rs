@@ -4,22 +4,23 @@ use crate::model::TraceView;
 
 /// The times of one trace, by index in [`TraceView::spans`].
 #[derive(Debug, Default)]
-pub(crate) struct Timing {
+pub struct Timing {
     /// When each span ended, or `now` for one that is open.
-    pub(crate) end: Vec<i64>,
+    pub end: Vec<i64>,
     /// Time in which none of the span's children ran.
-    pub(crate) own: Vec<i64>,
+    pub own: Vec<i64>,
     /// Stretches of the critical path on each span, from late to early.
-    pub(crate) critical: Vec<Vec<(i64, i64)>>,
+    pub critical: Vec<Vec<(i64, i64)>>,
     /// Start of the trace: the earliest start that is known.
-    pub(crate) start: i64,
+    pub start: i64,
     /// The last end.
-    pub(crate) stop: i64,
+    pub stop: i64,
 }
 
 impl Timing {
     /// Works out the times. `now` is the end of spans that are still open.
-    pub(crate) fn of(trace: &TraceView, now: i64) -> Timing {
+    #[must_use]
+    pub fn of(trace: &TraceView, now: i64) -> Timing {
         let spans = &trace.spans;
         let end: Vec<i64> = spans
             .iter()
@@ -38,9 +39,16 @@ impl Timing {
         timing
     }
 
-    /// The span with the largest own time on the critical path.
-    pub(crate) fn bottleneck(&self) -> Option<(usize, i64)> {
-        let time = |index: usize| self.critical[index].iter().map(|(from, to)| to - from).sum::<i64>();
+    /// How long the critical path was on the span itself.
+    #[must_use]
+    pub fn on_path(&self, index: usize) -> i64 {
+        self.critical[index].iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// The span with the largest own time on the critical path, and that time.
+    #[must_use]
+    pub fn bottleneck(&self) -> Option<(usize, i64)> {
+        let time = |index: usize| self.on_path(index);
         (0..self.critical.len())
             .map(|index| (index, time(index)))
             .filter(|(_, time)| *time > 0)
