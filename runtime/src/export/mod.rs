@@ -1,10 +1,12 @@
 //! Backends: each maps records to one backend's wire form and sends them.
 
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "galileo", feature = "otlp"))]
 pub(crate) mod content;
 #[cfg(feature = "galileo")]
 pub(crate) mod galileo;
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "galileo", feature = "otlp"))]
+pub(crate) mod json;
+#[cfg(any(feature = "galileo", feature = "otlp"))]
 pub(crate) mod message;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
@@ -12,3 +14,5 @@ pub(crate) mod otlp;
 pub(crate) mod semconv;
 #[cfg(feature = "__http")]
 pub(crate) mod transport;
+
+pub use crate::pipeline::exporter::{ExportError, Exporter, Outcomes, SpanRecord};

@@ -3,11 +3,16 @@
 //! Invariant: nothing in here runs user code, and nothing a caller does in here waits for anything but its own thread's buffer.
 
 pub(crate) mod callsite;
+pub(crate) mod combine;
+pub(crate) mod destination;
 pub(crate) mod exporter;
 pub(crate) mod global;
 pub(crate) mod queue;
 pub(crate) mod record;
 #[cfg(test)]
 pub(crate) mod recorded;
+pub(crate) mod retry;
 pub(crate) mod stats;
 pub(crate) mod store;
+pub(crate) mod whole;
+pub(crate) mod worker;

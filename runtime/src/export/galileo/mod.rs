@@ -3,3 +3,6 @@
 pub(crate) mod account;
 #[cfg(test)]
 mod account_tests;
+mod map;
+mod text;
+mod wire;

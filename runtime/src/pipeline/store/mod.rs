@@ -17,7 +17,7 @@ pub(crate) use self::trace::Trace;
 
 use self::trace::Remembered;
 use super::record::{Kind, Record, StartFlags};
-use crate::model::{SpanId, TraceId};
+use crate::model::{Outcome, SpanId, TraceId};
 
 /// The number of a slot.
 pub(crate) type Key = u32;
@@ -167,6 +167,16 @@ impl Store {
         entry.open = entry.open.saturating_sub(1);
         touch(entry, trace, now, changes);
         changes.ended.push(key);
+    }
+
+    /// Ends every span that is open, as cancelled.
+    pub(crate) fn end_all(&mut self, time: u64, now: Duration, changes: &mut Changes) {
+        for key in 0..self.spans.len() as Key {
+            let span = &mut self.spans[key as usize];
+            if span.is_started() && span.end(Outcome::Cancelled, time) {
+                self.ended(key, now, changes);
+            }
+        }
     }
 
     /// Ends a look: whatever waits for another record has either got it or never will.
@@ -381,6 +391,11 @@ fn touch(trace: &mut Trace, key: Key, now: Duration, changes: &mut Changes) {
 }
 
 impl Changes {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.started.is_empty() && self.ended.is_empty() && self.propagated.is_empty() && self.traces.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.started.clear();
         self.ended.clear();

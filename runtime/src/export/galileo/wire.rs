@@ -1,0 +1,209 @@
+//! Galileo's requests: what stands around the spans, and where each request goes.
+
+use super::map::{self, WireSpan, WireTrace};
+use super::text::Limit;
+use crate::config::ServiceSettings;
+use crate::export::json::{self, Object};
+use crate::model::SpanId;
+use crate::pipeline::combine::{Combine, NodeKey, Step, StepKind, session_of};
+use crate::pipeline::exporter::SpanRecord;
+use crate::pipeline::store::{Key, Store};
+
+/// How this SDK names itself.
+pub(super) const CLIENT: &str = concat!("galileo-rust/", env!("CARGO_PKG_VERSION"));
+
+/// Where a request goes; the ids are the hyphenated text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Traces,
+    Spans,
+    Span([u8; 36]),
+    Trace([u8; 36]),
+}
+
+/// Where everything is logged to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub(super) project_id: String,
+    pub(super) log_stream_id: Option<String>,
+    pub(super) experiment_id: Option<String>,
+}
+
+/// What the body of a request is made from.
+pub(super) struct Source<'a> {
+    pub(super) combine: &'a Combine,
+    pub(super) store: &'a Store,
+    pub(super) service: &'a ServiceSettings,
+    pub(super) scope: &'a Scope,
+}
+
+impl<'a> Source<'a> {
+    fn record(&self, key: Key) -> SpanRecord<'a> {
+        SpanRecord { span: self.store.span(key), service: self.service }
+    }
+
+    fn span(&self, key: NodeKey) -> WireSpan<'a> {
+        let node = self.combine.node(key);
+        WireSpan {
+            record: self.record(node.span),
+            id: hyphenated(self.combine.wire_id(key)),
+            moved: node.moved,
+            limit: Limit::after(node.shrunk),
+        }
+    }
+
+    /// Writes the body of a step and says where it goes. `session` is the id that the backend gave the session of the traces in it.
+    pub(super) fn write(&self, step: &Step, session: Option<&str>, out: &mut Vec<u8>) -> Route {
+        match step.kind {
+            StepKind::CreateTraces { complete } => {
+                let mut body = self.envelope(out);
+                body.key("traces").push(b'[');
+                self.nested(step, body.out);
+                body.out.push(b']');
+                if let Some(session) = session {
+                    body.string("session_id", session);
+                }
+                body.boolean("is_complete", complete);
+                body.close();
+                Route::Traces
+            }
+            StepKind::CreateSpans { parent } => {
+                let trace = self.combine.node(parent).trace;
+                let mut body = self.envelope(out);
+                body.plain("trace_id", &hyphenated(self.combine.trace_id(trace)));
+                body.plain("parent_id", &hyphenated(self.combine.wire_id(parent)));
+                body.key("spans").push(b'[');
+                self.nested(step, body.out);
+                body.out.push(b']');
+                body.close();
+                Route::Spans
+            }
+            StepKind::UpdateSpan { node } => {
+                let span = self.span(node);
+                let mut body = self.envelope(out);
+                body.plain("span_id", &span.id);
+                map::update(&mut body, &span);
+                body.close();
+                Route::Span(span.id)
+            }
+            StepKind::CompleteTrace { trace } => {
+                let id = hyphenated(self.combine.trace_id(trace));
+                let state = self.combine.trace(trace);
+                let mut body = self.envelope(out);
+                body.plain("trace_id", &id);
+                if let Some(root) = state.root.filter(|_| state.linked_to.is_none()) {
+                    let limit = Limit::after(self.combine.node(state.node).shrunk);
+                    map::update_trace(&mut body, &self.record(root), limit);
+                }
+                body.boolean("is_complete", true);
+                body.close();
+                Route::Trace(id)
+            }
+        }
+    }
+
+    fn envelope<'b>(&self, out: &'b mut Vec<u8>) -> Object<'b> {
+        let mut body = Object::open(out);
+        if let Some(id) = &self.scope.log_stream_id {
+            body.string("log_stream_id", id);
+        }
+        if let Some(id) = &self.scope.experiment_id {
+            body.string("experiment_id", id);
+        }
+        body.plain("logging_method", b"api_direct");
+        body.plain("client_version", CLIENT.as_bytes());
+        // The answer comes after ingestion, so that it can be believed.
+        body.boolean("reliable", true);
+        body
+    }
+
+    /// Writes what a step creates; the depth of each item says where the ones before it end.
+    fn nested(&self, step: &Step, out: &mut Vec<u8>) {
+        let mut open: Vec<NodeKey> = Vec::new();
+        let mut after_sibling = false;
+        for &(key, depth) in &step.items {
+            while open.len() > depth as usize {
+                self.close(open.pop(), out);
+                after_sibling = true;
+            }
+            if after_sibling {
+                out.push(b',');
+            }
+            self.open(step, key, out);
+            open.push(key);
+            after_sibling = false;
+        }
+        while let Some(key) = open.pop() {
+            self.close(Some(key), out);
+        }
+    }
+
+    fn open(&self, step: &Step, key: NodeKey, out: &mut Vec<u8>) {
+        let node = self.combine.node(key);
+        if node.span != Key::MAX {
+            return map::open(out, &self.span(key));
+        }
+        let state = self.combine.trace(node.trace);
+        let of_trace = |item: NodeKey| {
+            let item = self.combine.node(item);
+            item.trace == node.trace && item.span != Key::MAX
+        };
+        let fallback = step
+            .items
+            .iter()
+            .map(|(item, _)| *item)
+            .find(|item| of_trace(*item))
+            .or_else(|| self.combine.first_wanted(key));
+        map::open_trace(
+            out,
+            &WireTrace {
+                id: hyphenated(node.id),
+                root: state.root.filter(|_| state.linked_to.is_none()).map(|root| self.record(root)),
+                limit: Limit::after(node.shrunk),
+                linked_to: state.linked_to.map(hyphenated),
+                fallback: fallback.map(|item| self.record(self.combine.node(item).span)),
+            },
+        );
+    }
+
+    fn close(&self, key: Option<NodeKey>, out: &mut Vec<u8>) {
+        let Some(node) = key.map(|key| self.combine.node(key)) else { return };
+        if node.span == Key::MAX {
+            out.extend_from_slice(b"]}");
+        } else {
+            map::close(out, self.store.span(node.span).span_type);
+        }
+    }
+
+    /// The session of the traces in a step, as the program named it.
+    pub(super) fn session_of(&self, step: &Step) -> Option<SpanRecord<'a>> {
+        let &(first, _) = step.items.first().filter(|_| matches!(step.kind, StepKind::CreateTraces { .. }))?;
+        let trace = self.combine.node(first).trace;
+        let _ = session_of(self.combine, self.store, trace);
+        self.combine.trace(trace).root.map(|root| self.record(root))
+    }
+}
+
+fn hyphenated(id: [u8; 16]) -> [u8; 36] {
+    SpanId::from_bytes(id).to_text()
+}
+
+/// The body of a session search by the id that the program gives the session.
+pub(super) fn session_search(out: &mut Vec<u8>, scope: &Scope, external_id: &str) {
+    let mut body = Object::open(out);
+    scope_fields(&mut body, scope);
+    let out = body.key("filters");
+    out.extend_from_slice(br#"[{"type":"text","column_id":"external_id","operator":"eq","value":"#);
+    json::string(out, external_id);
+    out.extend_from_slice(b"}]");
+    body.close();
+}
+
+pub(super) fn scope_fields(body: &mut Object<'_>, scope: &Scope) {
+    if let Some(id) = &scope.log_stream_id {
+        body.string("log_stream_id", id);
+    }
+    if let Some(id) = &scope.experiment_id {
+        body.string("experiment_id", id);
+    }
+}
