@@ -1,7 +1,7 @@
 //! One request that came in: its context, and the span that stands for it.
 
-use crate::context::Context;
 use super::exchange::Exchange;
+use crate::context::Context;
 use crate::model::{Field, Parts, SpanType};
 use crate::span::Detached;
 use http::{HeaderMap, Method};

@@ -30,7 +30,7 @@ fn steps_form_the_tree_that_they_were_added_in() {
             "start wf under ask =wf in",
             "start agent under wf =agent in",
             "start llm under agent =q =gpt",
-            "ok llm =a num_input_tokens= num_output_tokens= num_total_tokens= =",
+            "ok llm =a num_input_tokens=10 num_output_tokens=3 num_total_tokens=13 =200",
             "start weather under agent ={} =call_1",
             "ok weather =sunny",
             "ok agent =agent out",
@@ -137,7 +137,7 @@ fn failures_and_single_calls() {
             "start t under - api_key=[redacted]",
             "error t =boom",
             "start s under -",
-            "error s ="
+            "error s =503"
         ]
     );
 }

@@ -3,6 +3,7 @@
 //! Invariant: nothing in here runs user code, and nothing a caller does in here waits for anything but its own thread's buffer.
 
 pub(crate) mod callsite;
+mod chunk;
 pub(crate) mod combine;
 pub(crate) mod destination;
 pub(crate) mod exporter;

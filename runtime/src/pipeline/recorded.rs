@@ -16,15 +16,29 @@ pub(crate) fn recorded(run: impl FnOnce()) -> Vec<String> {
 
 /// The same with a sampler.
 pub(crate) fn recorded_by(sampler: Sampler, run: impl FnOnce()) -> Vec<String> {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let queue = Arc::new(Queue::new(global::next_generation(), 1 << 20, Box::new(|| ())));
-    assert!(global::install(&queue, true, sampler), "a pipeline is installed already");
-    run();
-    global::uninstall(&queue);
+    recorded_in(&queue, sampler, run);
     let mut names = std::collections::HashMap::new();
     let mut lines = Vec::new();
-    queue.drain(&mut Vec::new(), |record| lines.push(describe(record, &mut names)));
+    queue.drain(|record| lines.push(describe(record, &mut names)));
     lines
+}
+
+/// Runs a closure while `queue` is installed.
+pub(crate) fn recorded_in(queue: &Arc<Queue>, sampler: Sampler, run: impl FnOnce()) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(global::install(queue, true, sampler), "a pipeline is installed already");
+    let _installed = Installed(queue);
+    run();
+}
+
+/// A test that fails must not take the next one with it.
+struct Installed<'a>(&'a Arc<Queue>);
+
+impl Drop for Installed<'_> {
+    fn drop(&mut self) {
+        global::uninstall(self.0);
+    }
 }
 
 /// Runs a closure while nobody records.

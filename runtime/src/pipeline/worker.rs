@@ -138,7 +138,6 @@ struct LookAfter {
     destinations: Vec<Box<dyn Destination>>,
     store: Store,
     changes: Changes,
-    scratch: Vec<u8>,
     started: Instant,
     asks: Vec<Ask>,
     quiet: u32,
@@ -153,7 +152,6 @@ impl LookAfter {
             store: Store::new(destinations.len() as u8, keepers as u8),
             destinations,
             changes: Changes::default(),
-            scratch: Vec::new(),
             started: Instant::now(),
             asks: Vec::new(),
             quiet: 0,
@@ -187,7 +185,7 @@ impl LookAfter {
         let drift = clock::drift();
         self.changes.clear();
         let (store, changes) = (&mut self.store, &mut self.changes);
-        let count = self.queue.drain(&mut self.scratch, |record| store.take(record, drift, now, changes));
+        let count = self.queue.drain(|record| store.take(record, drift, now, changes));
         self.tell(now);
         count
     }

@@ -112,8 +112,10 @@ fn each_attempt_is_a_sibling_with_its_number_and_a_parent_of_its_own() {
         ]
     );
     let seen = server.seen.lock().unwrap();
-    let parents: std::collections::HashSet<_> = seen.iter().map(|headers| headers["x-galileo-parent-id"].clone()).collect();
-    let traces: std::collections::HashSet<_> = seen.iter().map(|headers| headers["x-galileo-trace-id"].clone()).collect();
+    let parents: std::collections::HashSet<_> =
+        seen.iter().map(|headers| headers["x-galileo-parent-id"].clone()).collect();
+    let traces: std::collections::HashSet<_> =
+        seen.iter().map(|headers| headers["x-galileo-trace-id"].clone()).collect();
     assert_eq!((seen.len(), parents.len(), traces.len()), (3, 3, 1));
 }
 

@@ -1,0 +1,207 @@
+//! A block of memory that one thread appends to while another reads what is already there.
+//!
+//! ```text
+//!            written, published          being written       free
+//! |##################################|...................|              |
+//! 0                                  published                          capacity
+//!   the reader's, never changed again  the writer's
+//! ```
+//!
+//! This is the one place of the SDK with unsafe code. The rule that everything below rests on: bytes in front of `published` are never written again while a reader can see the chunk, and bytes behind it are
+//! touched by the one [`Writer`] only.
+
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The memory of a writer and a reader.
+struct Chunk {
+    bytes: Box<[UnsafeCell<MaybeUninit<u8>>]>,
+    /// How many bytes from the start are written for good.
+    published: AtomicUsize,
+}
+
+// SAFETY: the threads that share a `Chunk` are those of its one `Writer` and its one `Reader`. The writer writes behind `published` only
+// and moves it with a release store; the reader loads it with acquire and reads in front of it only. So no byte is ever read while it is
+// written, and all else in here is atomic.
+unsafe impl Sync for Chunk {}
+
+/// The appending half. There is one for each chunk.
+pub(crate) struct Writer {
+    chunk: Arc<Chunk>,
+    /// What `published` holds; only this half changes it.
+    at: usize,
+}
+
+/// The reading half. There is one for each chunk.
+pub(crate) struct Reader {
+    chunk: Arc<Chunk>,
+    at: usize,
+}
+
+/// A chunk that nobody uses.
+pub(crate) struct Free(Arc<Chunk>);
+
+impl Free {
+    /// A new chunk of this many bytes.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let bytes = std::iter::repeat_with(|| UnsafeCell::new(MaybeUninit::uninit())).take(capacity).collect();
+        Self(Arc::new(Chunk { bytes, published: AtomicUsize::new(0) }))
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// The two halves of the chunk.
+    pub(crate) fn split(self) -> (Writer, Reader) {
+        let Self(chunk) = self;
+        (Writer { chunk: chunk.clone(), at: 0 }, Reader { chunk, at: 0 })
+    }
+}
+
+impl Writer {
+    /// Appends `head` and `tail` and publishes both at once. `false`, and nothing is written, when they do not fit.
+    #[inline]
+    pub(crate) fn append(&mut self, head: &[u8], tail: &[u8]) -> bool {
+        let (start, middle) = (self.at, self.at + head.len());
+        let end = middle + tail.len();
+        if end > self.chunk.bytes.len() {
+            return false;
+        }
+        // `UnsafeCell` and `MaybeUninit` have the layout of what they hold, so this is the address of the first byte.
+        let base = UnsafeCell::raw_get(self.chunk.bytes.as_ptr()).cast::<u8>();
+        // SAFETY: `start..end` lies inside the allocation, as was checked above, and behind `published`, where only this half writes and
+        // nobody reads; `&mut self` keeps it to one thread at a time. `head` and `tail` are shared borrows of initialised memory and
+        // cannot overlap a place that nobody else has a reference to.
+        unsafe {
+            base.add(start).copy_from_nonoverlapping(head.as_ptr(), head.len());
+            base.add(middle).copy_from_nonoverlapping(tail.as_ptr(), tail.len());
+        }
+        self.at = end;
+        // Release: who sees the new length sees the bytes in front of it.
+        self.chunk.published.store(end, Ordering::Release);
+        true
+    }
+
+    /// The size of the chunk in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunk.bytes.len()
+    }
+}
+
+impl Reader {
+    /// The bytes that were published since the last call. They count as read from now on.
+    pub(crate) fn next(&mut self) -> &[u8] {
+        // Acquire pairs with the release in `append`.
+        let end = self.chunk.published.load(Ordering::Acquire);
+        let start = std::mem::replace(&mut self.at, end);
+        let base = UnsafeCell::raw_get(self.chunk.bytes.as_ptr()).cast::<u8>().cast_const();
+        // SAFETY: `start <= end <= capacity`, since `published` only grows while this half exists and `at` was a former value of it. The
+        // bytes in front of `end` are initialised, visible by the acquire above, and not written again before `recycle` has taken both
+        // halves away; the borrow of `self` keeps this half alive as long as the slice.
+        unsafe { std::slice::from_raw_parts(base.add(start), end - start) }
+    }
+
+    /// Whether everything that is published now has been read.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.at == self.chunk.published.load(Ordering::Acquire)
+    }
+
+    /// Whether the writer is gone, so that nothing will come behind what is published now.
+    pub(crate) fn is_sealed(&mut self) -> bool {
+        // Looks at the number of references with acquire, which pairs with the release of the writer's last one.
+        Arc::get_mut(&mut self.chunk).is_some()
+    }
+
+    /// Gives the chunk back for another use, if it is sealed and read to its end.
+    pub(crate) fn recycle(mut self) -> Result<Free, Self> {
+        if let Some(chunk) = Arc::get_mut(&mut self.chunk) {
+            let published = chunk.published.get_mut();
+            if *published == self.at {
+                *published = 0;
+                return Ok(Free(self.chunk));
+            }
+        }
+        Err(self)
+    }
+
+    /// The size of the chunk in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunk.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_appended_is_read_once_and_in_order() {
+        let (mut writer, mut reader) = Free::new(16).split();
+        assert_eq!(reader.next(), b"");
+        assert!(writer.append(b"ab", b"cd"));
+        assert!(writer.append(b"", b"e"));
+        assert!(!reader.is_drained());
+        assert_eq!(reader.next(), b"abcde");
+        assert!(reader.is_drained());
+        assert_eq!(reader.next(), b"");
+        assert!(writer.append(b"f", b""));
+        assert_eq!(reader.next(), b"f");
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_no_trace() {
+        let (mut writer, mut reader) = Free::new(8).split();
+        assert!(writer.append(b"123", b"45"));
+        assert!(!writer.append(b"6", b"789"));
+        assert!(writer.append(b"678", b""), "the room that is left is still good");
+        assert!(!writer.append(b"9", b""));
+        assert_eq!(reader.next(), b"12345678");
+    }
+
+    #[test]
+    fn a_chunk_comes_back_only_when_it_is_sealed_and_read() {
+        let (mut writer, mut reader) = Free::new(8).split();
+        writer.append(b"1", b"");
+        reader.next();
+        let mut reader = reader.recycle().err().expect("the writer is still there");
+        assert!(!reader.is_sealed());
+        writer.append(b"2", b"");
+        drop(writer);
+        assert!(reader.is_sealed());
+        let mut reader = reader.recycle().err().expect("there is something to read");
+        assert_eq!(reader.next(), b"2");
+        let free = reader.recycle().ok().expect("all done");
+        assert_eq!(free.capacity(), 8);
+        let (mut writer, mut reader) = free.split();
+        writer.append(b"again", b"");
+        assert_eq!(reader.next(), b"again");
+    }
+
+    #[test]
+    fn a_reader_on_another_thread_sees_whole_appends_only() {
+        let rounds: u8 = if cfg!(miri) { 20 } else { 250 };
+        let (mut writer, mut reader) = Free::new(usize::from(rounds) * 4).split();
+        let reading = std::thread::spawn(move || {
+            let mut seen = Vec::new();
+            while !(reader.is_sealed() && reader.is_drained()) {
+                seen.extend_from_slice(reader.next());
+                assert_eq!(seen.len() % 4, 0, "an append is seen whole or not at all");
+                std::thread::yield_now();
+            }
+            seen
+        });
+        for n in 0..rounds {
+            assert!(writer.append(&[n, n], &[n, n]));
+        }
+        drop(writer);
+        let seen = reading.join().expect("the reader");
+        let expected: Vec<u8> = (0..rounds).flat_map(|n| [n; 4]).collect();
+        assert_eq!(seen, expected);
+    }
+}
