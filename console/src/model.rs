@@ -341,6 +341,8 @@ pub struct Detail {
     pub tags: Vec<String>,
     /// Numbers of the sender: `duration_ns`, `num_input_tokens` and others.
     pub metrics: BTreeMap<String, Value>,
+    /// The start that the sender gave, as sent; a trace may contain spans that began before it.
+    pub created_at: Option<String>,
     /// Everything else that was sent: `model`, `temperature`, `tools`, `events`, OTLP attributes and so on.
     pub more: BTreeMap<String, Value>,
 }

@@ -131,10 +131,18 @@ fn bar(span: &SpanNode, summary: &TraceSummary) -> String {
     let whole = summary.duration_ns.unwrap_or(0).max(1) as f64;
     let at = |ns: i64| ((ns.saturating_sub(summary.start_ns)) as f64 / whole * BAR as f64).clamp(0.0, BAR as f64);
     let from = at(span.start_ns).floor() as usize;
-    let to = span.duration_ns.map_or(BAR, |duration| at(span.start_ns.saturating_add(duration)).ceil() as usize);
+    let to = match span.duration_ns {
+        Some(duration) => at(span.start_ns.saturating_add(duration)).ceil() as usize,
+        None if span.open => BAR,
+        None => from,
+    };
     let from = from.min(BAR - 1);
     let filled = to.clamp(from + 1, BAR) - from;
-    let mark = if span.open { "░" } else { "█" };
+    let mark = match (span.open, span.duration_ns) {
+        (true, _) => "░",
+        (false, Some(_)) => "█",
+        (false, None) => "▏",
+    };
     format!("{}{}", " ".repeat(from), mark.repeat(filled))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Detail, Id, Session, SpanNode, SpanType, TraceSummary, TraceView};
-use crate::time::format_iso;
+use crate::time::{format_iso, parse_iso};
 
 /// Where a span belongs.
 pub(super) struct Place {
@@ -112,13 +112,14 @@ fn messages(record: &mut Map<String, Value>) {
 /// A trace without its spans.
 pub(super) fn trace(summary: &TraceSummary, detail: Detail) -> Map<String, Value> {
     let mut record = Map::new();
+    let created_ns = detail.created_at.as_deref().and_then(parse_iso).unwrap_or(summary.start_ns);
     put_detail(&mut record, detail, summary.duration_ns);
     Place::of(summary).put(&mut record);
     record.entry("input").or_insert(json!(""));
     record.insert("type".into(), json!("trace"));
     record.insert("id".into(), json!(summary.id));
     record.insert("name".into(), json!(summary.name));
-    record.insert("created_at".into(), json!(format_iso(summary.start_ns)));
+    record.insert("created_at".into(), json!(format_iso(created_ns)));
     record.insert("updated_at".into(), Value::Null);
     record.insert("status_code".into(), json!(summary.status_code));
     record.insert("is_complete".into(), json!(!summary.open));

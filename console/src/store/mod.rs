@@ -9,6 +9,8 @@ mod merge;
 mod row;
 mod schema;
 mod search;
+#[cfg(test)]
+mod tests;
 mod trace_row;
 mod tree;
 mod view;

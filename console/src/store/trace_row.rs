@@ -153,6 +153,11 @@ impl TraceRow {
         if home == place {
             return;
         }
+        // So far only updates named a place, and those may leave out the log stream.
+        if !self.has_record && self.sums.spans == 0 {
+            self.place = Some(place);
+            return;
+        }
         let moves = if create == self.has_record { order < home_order } else { create };
         let other = if moves { std::mem::replace(self.place.get_or_insert(place), place) } else { place };
         for place in [other, place] {

@@ -140,7 +140,7 @@ pub(super) fn read_span(row: &Row<'_>, trace: Id, full: bool) -> rusqlite::Resul
 /// Sorts the fields of a stored record into what everybody reads and the rest.
 pub(crate) fn detail(doc: &str) -> Detail {
     let mut fields: Map<String, Value> = serde_json::from_str(doc).unwrap_or_default();
-    for known in ["type", "name", "created_at", "status_code", "parent_id"] {
+    for known in ["type", "name", "status_code", "parent_id"] {
         fields.remove(known);
     }
     let mut detail = Detail {
@@ -148,6 +148,7 @@ pub(crate) fn detail(doc: &str) -> Detail {
         output: fields.remove("output"),
         redacted_input: fields.remove("redacted_input"),
         redacted_output: fields.remove("redacted_output"),
+        created_at: fields.remove("created_at").and_then(|moment| moment.as_str().map(str::to_owned)),
         ..Detail::default()
     };
     if let Some(Value::Array(tags)) = fields.remove("tags") {

@@ -163,9 +163,11 @@ impl Writer {
 
     fn put_trace(&mut self, part: &TracePart) -> Result<(), StoreError> {
         let mut trace = self.take_trace(part.trace_id, part.seen_ns)?;
-        let known = self.place_order(part.place)?;
-        let home = self.place_order(trace.place.unwrap_or(part.place))?;
-        trace.add_place(part.place, known, home, part.create);
+        if part.create || trace.place.is_none() {
+            let known = self.place_order(part.place)?;
+            let home = self.place_order(trace.place.unwrap_or(part.place))?;
+            trace.add_place(part.place, known, home, part.create);
+        }
         let before = trace.record.clone();
         trace.record.merge(part.record.clone());
         trace.has_record |= part.create;
