@@ -214,7 +214,8 @@ impl Record {
 }
 
 fn parse_ranks(text: &str) -> (Vec<Rank>, Vec<(String, usize)>) {
-    let (ranks, cells): (Vec<(i64, i64, i64)>, Vec<(String, usize)>) = serde_json::from_str(text).unwrap_or_default();
+    type Stored = (Vec<(i64, i64, i64)>, Vec<(String, usize)>);
+    let (ranks, cells): Stored = serde_json::from_str(text).unwrap_or_default();
     (
         ranks
             .into_iter()

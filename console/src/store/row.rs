@@ -167,7 +167,8 @@ fn text_of(output: &serde_json::Value) -> Option<String> {
 
 /// The first `limit` bytes, ending at a character.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
-    text[..text.floor_char_boundary(limit)].to_owned()
+    let end = (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text[..end].to_owned()
 }
 
 /// The parent that is meant and the one on the wire. A child of an llm span hangs elsewhere on the wire and names its true

@@ -25,15 +25,86 @@ fn requests() -> Vec<(&'static str, &'static str, &'static str, String)> {
         )
     };
     vec![
-        ("trace", PROJECT, TRACE, format!(r#"{{"log_stream_id":"{STREAM}","is_complete":false,"traces":[{{"type":"trace","id":"{TRACE}","name":"ask","input":"q","created_at":"2026-01-01T00:00:00.500000Z"}}]}}"#)),
-        ("span", PROJECT, ROOT, span(ROOT, TRACE, "workflow", r#""name":"answer","input":"q","created_at":"2026-01-01T00:00:00Z","user_metadata":{"service.name":"front"}"#)),
-        ("span", PROJECT, CALL, span(CALL, ROOT, "llm", r#""name":"model","input":[{"role":"user","content":"q"}],"output":{"role":"assistant","content":"a"},"created_at":"2026-01-01T00:00:01Z","metrics":{"duration_ns":500,"num_input_tokens":3,"num_output_tokens":4}"#)),
-        ("span", PROJECT, TOOL, span(TOOL, ROOT, "tool", &format!(r#""name":"look up","input":"x","output":"boom","status_code":500,"created_at":"2026-01-01T00:00:02Z","metrics":{{"duration_ns":10}},"tags":["error=boom","error.origin=true"],"user_metadata":{{"galileo.parent_id":"{CALL}"}}"#))),
-        ("span", OTHER_PROJECT, REMOTE, span(REMOTE, TRACE, "retriever", r#""name":"search","input":"q","output":[{"content":"d"}],"created_at":"2026-01-01T00:00:01.500000Z","metrics":{"duration_ns":20},"user_metadata":{"service.name":"search","w3c.parent_id":"8444444444444402"}"#)),
-        ("patch-span", PROJECT, ROOT, format!(r#"{{"span_id":"{ROOT}","output":"a","status_code":200,"duration_ns":3000000000,"tags":["late=yes"]}}"#)),
-        ("patch-trace", PROJECT, TRACE, format!(r#"{{"trace_id":"{TRACE}","output":"early","is_complete":false,"duration_ns":1000}}"#)),
-        ("patch-trace", PROJECT, TRACE, format!(r#"{{"trace_id":"{TRACE}","output":"a","is_complete":false,"duration_ns":2000}}"#)),
-        ("patch-trace", PROJECT, TRACE, format!(r#"{{"trace_id":"{TRACE}","output":"a","status_code":200,"is_complete":true,"duration_ns":2000}}"#)),
+        (
+            "trace",
+            PROJECT,
+            TRACE,
+            format!(
+                r#"{{"log_stream_id":"{STREAM}","is_complete":false,"traces":[{{"type":"trace","id":"{TRACE}","name":"ask","input":"q","created_at":"2026-01-01T00:00:00.500000Z"}}]}}"#
+            ),
+        ),
+        (
+            "span",
+            PROJECT,
+            ROOT,
+            span(
+                ROOT,
+                TRACE,
+                "workflow",
+                r#""name":"answer","input":"q","created_at":"2026-01-01T00:00:00Z","user_metadata":{"service.name":"front"}"#,
+            ),
+        ),
+        (
+            "span",
+            PROJECT,
+            CALL,
+            span(
+                CALL,
+                ROOT,
+                "llm",
+                r#""name":"model","input":[{"role":"user","content":"q"}],"output":{"role":"assistant","content":"a"},"created_at":"2026-01-01T00:00:01Z","metrics":{"duration_ns":500,"num_input_tokens":3,"num_output_tokens":4}"#,
+            ),
+        ),
+        (
+            "span",
+            PROJECT,
+            TOOL,
+            span(
+                TOOL,
+                ROOT,
+                "tool",
+                &format!(
+                    r#""name":"look up","input":"x","output":"boom","status_code":500,"created_at":"2026-01-01T00:00:02Z","metrics":{{"duration_ns":10}},"tags":["error=boom","error.origin=true"],"user_metadata":{{"galileo.parent_id":"{CALL}"}}"#
+                ),
+            ),
+        ),
+        (
+            "span",
+            OTHER_PROJECT,
+            REMOTE,
+            span(
+                REMOTE,
+                TRACE,
+                "retriever",
+                r#""name":"search","input":"q","output":[{"content":"d"}],"created_at":"2026-01-01T00:00:01.500000Z","metrics":{"duration_ns":20},"user_metadata":{"service.name":"search","w3c.parent_id":"8444444444444402"}"#,
+            ),
+        ),
+        (
+            "patch-span",
+            PROJECT,
+            ROOT,
+            format!(
+                r#"{{"span_id":"{ROOT}","output":"a","status_code":200,"duration_ns":3000000000,"tags":["late=yes"]}}"#
+            ),
+        ),
+        (
+            "patch-trace",
+            PROJECT,
+            TRACE,
+            format!(r#"{{"trace_id":"{TRACE}","output":"early","is_complete":false,"duration_ns":1000}}"#),
+        ),
+        (
+            "patch-trace",
+            PROJECT,
+            TRACE,
+            format!(r#"{{"trace_id":"{TRACE}","output":"a","is_complete":false,"duration_ns":2000}}"#),
+        ),
+        (
+            "patch-trace",
+            PROJECT,
+            TRACE,
+            format!(r#"{{"trace_id":"{TRACE}","output":"a","status_code":200,"is_complete":true,"duration_ns":2000}}"#),
+        ),
     ]
 }
 
@@ -153,7 +224,9 @@ async fn a_span_whose_parent_never_comes_is_shown_once_and_marked() {
 async fn parents_in_a_circle_are_cut_at_the_first_span() {
     let store = Store::open(None).unwrap();
     let span = |id: &str, parent: &str, second: u8| {
-        let body = format!(r#"{{"trace_id":"{TRACE}","parent_id":"{parent}","spans":[{{"type":"tool","id":"{id}","created_at":"2026-01-01T00:00:0{second}Z"}}]}}"#);
+        let body = format!(
+            r#"{{"trace_id":"{TRACE}","parent_id":"{parent}","spans":[{{"type":"tool","id":"{id}","created_at":"2026-01-01T00:00:0{second}Z"}}]}}"#
+        );
         ("span", PROJECT, ROOT, body)
     };
     let (a, b, c) = (span(ROOT, CALL, 2), span(CALL, TOOL, 1), span(TOOL, ROOT, 3));
@@ -167,7 +240,11 @@ async fn parents_in_a_circle_are_cut_at_the_first_span() {
 async fn ids_that_share_their_last_half_stay_two_spans() {
     let store = Store::open(None).unwrap();
     let other = "54444444-4444-4444-8444-444444444401";
-    let body = |id: &str| format!(r#"{{"trace_id":"{TRACE}","parent_id":"{TRACE}","spans":[{{"type":"tool","id":"{id}","created_at":"2026-01-01T00:00:00Z"}}]}}"#);
+    let body = |id: &str| {
+        format!(
+            r#"{{"trace_id":"{TRACE}","parent_id":"{TRACE}","spans":[{{"type":"tool","id":"{id}","created_at":"2026-01-01T00:00:00Z"}}]}}"#
+        )
+    };
     deliver(&store, &[&("span", PROJECT, ROOT, body(ROOT)), &("span", PROJECT, other, body(other))]).await;
     assert_eq!(tree(&store).await.spans.len(), 2);
     assert_eq!(store.span(id(other), None).await.unwrap().unwrap().span.id, id(other));
@@ -178,7 +255,9 @@ async fn a_child_in_another_trace_than_its_parent_says_so() {
     let store = Store::open(None).unwrap();
     let second = "63333333-3333-4333-8333-333333333333";
     let requests = requests();
-    let child = format!(r#"{{"trace_id":"{second}","parent_id":"{ROOT}","spans":[{{"type":"tool","id":"{TOOL}","created_at":"2026-01-01T00:00:00Z"}}]}}"#);
+    let child = format!(
+        r#"{{"trace_id":"{second}","parent_id":"{ROOT}","spans":[{{"type":"tool","id":"{TOOL}","created_at":"2026-01-01T00:00:00Z"}}]}}"#
+    );
     deliver(&store, &[&requests[1], &("span", PROJECT, TOOL, child)]).await;
     let view = store.trace(id(second), Depth::Outline).await.unwrap().unwrap();
     assert_eq!(view.spans[0].orphan, Some(Orphan::ParentInTrace(id(TRACE))));
@@ -188,7 +267,10 @@ async fn a_child_in_another_trace_than_its_parent_says_so() {
 async fn pages_of_the_list_neither_repeat_nor_skip_while_traces_arrive() {
     let store = Store::open(None).unwrap();
     let trace = |n: u32| {
-        let body = format!(r#"{{"traces":[{{"type":"trace","id":"{n:08x}-3333-4333-8333-333333333333","name":"t{n}","created_at":"2026-01-01T00:00:{:02}Z"}}]}}"#, n / 3);
+        let body = format!(
+            r#"{{"traces":[{{"type":"trace","id":"{n:08x}-3333-4333-8333-333333333333","name":"t{n}","created_at":"2026-01-01T00:00:{:02}Z"}}]}}"#,
+            n / 3
+        );
         ("trace", PROJECT, TRACE, body)
     };
     for n in 0..20 {

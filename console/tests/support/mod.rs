@@ -1,5 +1,6 @@
 //! A console of its own for a test, on a free port of loopback, and a client that speaks to it.
 #![allow(dead_code)] // Each test binary uses its own part.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Once;
 
