@@ -15,6 +15,8 @@ mod error;
 mod export;
 mod http;
 pub mod logger;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+pub mod llm;
 pub mod middleware;
 pub mod model;
 mod pipeline;

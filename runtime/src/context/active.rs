@@ -34,6 +34,8 @@ const RARE: u8 = 64;
 const REMOTE_TRACE: u8 = StartFlags::REMOTE_TRACE;
 /// Only foreign headers came in; this process creates the Galileo trace.
 const FOREIGN_TRACE: u8 = StartFlags::FOREIGN_TRACE;
+/// The current span is a call of a language model.
+const LLM: u8 = 16;
 /// The rare values were changed inside the current span; they are put back when it ends.
 const CHANGED: u8 = 32;
 
@@ -78,6 +80,11 @@ impl Active {
         self.flags & CHANGED != 0
     }
 
+    /// Whether the current span is a call of a language model.
+    pub(crate) fn is_llm(self) -> bool {
+        self.flags & LLM != 0 && self.is_local()
+    }
+
     /// Whether a span opened here is the first of this process in its trace.
     #[inline]
     pub(crate) fn is_entry(self) -> bool {
@@ -94,7 +101,7 @@ impl Active {
     pub(crate) fn child(self, span: SpanId, span_type: SpanType) -> (Self, StartFlags) {
         let mut start = 0;
         let mut trace = self.trace;
-        let mut flags = self.flags & !(REMOTE | CHANGED);
+        let mut flags = self.flags & !(REMOTE | CHANGED | LLM);
         if self.is_entry() {
             start = StartFlags::ENTRY;
             if trace.is_none() {
@@ -109,7 +116,12 @@ impl Active {
         }
         // Both sets carry these two at the same places.
         start |= flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
-        let anchor = if span_type.may_have_children() { span } else { self.anchor };
+        let anchor = if span_type.may_have_children() {
+            span
+        } else {
+            flags |= if span_type == SpanType::Llm { LLM } else { 0 };
+            self.anchor
+        };
         (Self { trace, span, anchor, flags }, StartFlags(start))
     }
 }

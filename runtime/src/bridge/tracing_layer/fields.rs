@@ -1,5 +1,6 @@
 //! The fields of one `tracing` span or event, as they were recorded.
 
+use crate::capture::Value as Captured;
 use crate::model::{Field, Parts, ValueKind};
 use std::fmt::{self, Write};
 use tracing_core::field::{Field as TracingField, Visit};
@@ -44,18 +45,19 @@ impl Value {
         }
     }
 
-    /// Whether it is JSON text of an object or a list.
-    pub(super) fn is_json(&self) -> bool {
-        self.as_text().is_some_and(|text| {
-            text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-        })
+    /// The object or list that it is the JSON text of.
+    pub(super) fn to_structure(&self) -> Option<serde_json::Value> {
+        let text = self.as_text().filter(|text| text.trim_start().starts_with(['{', '[']))?;
+        serde_json::from_str(text).ok()
     }
 
-    /// Writes it as a part of its own kind; JSON text stays JSON.
+    /// Writes it as a part of its own kind, within the limit of captured values; JSON text stays JSON, secrets in it left out.
     pub(super) fn write(&self, parts: &mut Parts<'_>, field: Field, key: &str) {
         match self {
-            Self::Text(text) if self.is_json() => parts.push(field, key, ValueKind::Json, text.as_bytes()),
-            Self::Text(text) => parts.text(field, key, text),
+            Self::Text(text) => match self.to_structure() {
+                Some(json) => Captured::Json(&json).put(field, key, parts),
+                None => Captured::Text(text).put(field, key, parts),
+            },
             Self::Int(n) => parts.push(field, key, ValueKind::Int, &n.to_le_bytes()),
             Self::UInt(n) => parts.uint(field, key, *n),
             Self::Float(n) => parts.push(field, key, ValueKind::Float, &n.to_le_bytes()),

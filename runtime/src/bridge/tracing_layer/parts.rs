@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Value};
 use super::rules::{LANGCHAIN, MEANINGS, Meaning};
+use crate::capture::Value as Captured;
 use crate::model::{Field, Outcome, Parts, SpanId, SpanType, ValueKind};
 use serde_json::json;
 use tracing_core::Metadata;
@@ -95,7 +96,7 @@ impl Meanings {
         }
         match (system, input) {
             (Some(system), input) if span_type == SpanType::Llm => {
-                parts.push(Field::Input, "", ValueKind::Json, conversation(system, input).as_bytes());
+                Captured::Json(&conversation(system, input)).put(Field::Input, "", parts);
             }
             (_, Some(input)) => input.write(parts, Field::Input, ""),
             _ => {}
@@ -111,11 +112,8 @@ impl Meanings {
 }
 
 /// The messages with the system's in front.
-fn conversation(system: &Value, input: Option<&Value>) -> String {
-    let parsed = |value: &Value| match value.as_text().map(serde_json::from_str::<serde_json::Value>) {
-        Some(Ok(json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)))) => json,
-        _ => value.to_json(),
-    };
+fn conversation(system: &Value, input: Option<&Value>) -> serde_json::Value {
+    let parsed = |value: &Value| value.to_structure().unwrap_or_else(|| value.to_json());
     let system = match parsed(system) {
         list @ serde_json::Value::Array(_) => json!({ "role": "system", "parts": list }),
         other => json!({ "role": "system", "content": other }),
@@ -126,7 +124,7 @@ fn conversation(system: &Value, input: Option<&Value>) -> String {
         Some(other) => all.push(json!({ "role": "user", "content": other })),
         None => {}
     }
-    serde_json::Value::Array(all).to_string()
+    serde_json::Value::Array(all)
 }
 
 fn first(value: &Value) -> String {

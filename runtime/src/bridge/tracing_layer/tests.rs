@@ -37,7 +37,7 @@ fn a_span_of_the_conventions_is_an_llm_span_under_the_logged_one() {
             "start chat under answer",
             "start inside under chat",
             "ok inside",
-            r#"ok chat gen_ai.provider.name=openai =gpt-4o num_input_tokens=7 =[{"role":"assistant","parts":[]}]"#,
+            r#"ok chat gen_ai.provider.name=openai =gpt-4o num_input_tokens=7 =[{"parts":[],"role":"assistant"}]"#,
             "ok answer",
         ]
     );
