@@ -9,6 +9,7 @@ pub mod config;
 mod ingest;
 pub mod insight;
 pub mod model;
+mod server;
 pub mod store;
 pub mod term;
 pub mod time;
@@ -90,5 +91,5 @@ pub async fn serve(
         .unwrap_or(Err(StoreError::Stopped))
         .map_err(ServeError::Store)?;
     state.port = listener.local_addr().ok().map(|address| address.port());
-    axum::serve(listener, app(state)).with_graceful_shutdown(shutdown).await.map_err(ServeError::Io)
+    server::run(listener, app(state), shutdown).await.map_err(ServeError::Io)
 }

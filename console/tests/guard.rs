@@ -211,3 +211,12 @@ async fn errors_name_no_path_and_no_sql() {
     assert_eq!((status, &answer), (StatusCode::NOT_FOUND, &json!({"detail": "trace not found"})));
     console.stop().await;
 }
+
+#[tokio::test]
+async fn a_console_stops_although_a_page_still_listens_for_changes() {
+    let console = Console::start().await;
+    let stream = console.client.get(console.url("/events")).send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(20), console.stop()).await;
+    assert!(stopped.is_ok());
+}

@@ -1,6 +1,7 @@
 //! Request bodies: bounded in size before and after inflation, one layer of gzip or none.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -18,6 +19,9 @@ pub(crate) const LIMIT: usize = 20 * 1024 * 1024;
 /// How much larger than its compressed form a body may be, once it is larger than [`RATIO_FROM`].
 const RATIO: usize = 200;
 const RATIO_FROM: usize = 1024 * 1024;
+
+/// How long a body may take to arrive.
+const BODY: Duration = Duration::from_secs(30);
 
 /// Bodies that inflate at the same time: each may take [`LIMIT`] of memory.
 static INFLATING: Semaphore = Semaphore::const_new(4);
@@ -56,7 +60,8 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
                 ));
             }
         };
-    let bytes = collect(request.into_body()).await?;
+    let slow = |_| ApiError::status(StatusCode::REQUEST_TIMEOUT, "the body came too slowly");
+    let bytes = tokio::time::timeout(BODY, collect(request.into_body())).await.map_err(slow)??;
     if encoding.is_none() {
         return Ok(bytes);
     }
