@@ -1,12 +1,36 @@
 //! The middlewares and clients that carry a trace from one service into the next.
 
+pub use crate::context::CommandExt;
 pub use crate::http::{AllowedHosts, Attempts, RequestContext, RequestExt, ServerSpan, allow_hosts};
+
+/// The middleware for actix-web.
+#[cfg(feature = "actix")]
+pub mod actix {
+    pub use crate::http::actix::{TracedBody, Tracing, TracingMiddleware, request_context};
+}
+
+/// Agent to agent: the trace in a message's metadata.
+pub mod a2a {
+    pub use crate::http::a2a::{Received, extract, inject, is_failure};
+}
+
+/// Model Context Protocol: the trace in `params._meta`.
+///
+/// Without the feature `rmcp`, any client or server can use `Context::inject` and `Context::extract` on the `_meta` object itself.
+#[cfg(feature = "rmcp")]
+pub mod mcp {
+    pub use crate::http::mcp::{McpTracing, MetaExt, request_context};
+}
 
 use crate::context::Context;
 use crate::logger::Logger;
 
 #[cfg(feature = "reqwest")]
 pub use crate::http::client::SendExt;
+#[cfg(feature = "ureq")]
+pub use crate::http::client::UreqTracing;
+#[cfg(feature = "reqwest-middleware")]
+pub use crate::http::client::{CountAttempts, ReqwestTracing};
 #[cfg(feature = "tower")]
 pub use crate::http::client::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};
 #[cfg(feature = "tower")]

@@ -8,6 +8,7 @@
 
 pub(crate) mod active;
 mod headers;
+mod process;
 mod rare;
 #[cfg(feature = "tokio")]
 mod spawn;
@@ -16,6 +17,7 @@ mod task;
 mod tests;
 
 pub use headers::{NoHeaders, get_tracing_headers, try_get_tracing_headers};
+pub use process::CommandExt;
 pub use rare::{Rare, Remote, RemoteKind};
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};

@@ -43,6 +43,18 @@ impl Exchange {
         self.failure = grpc_failure(headers);
     }
 
+    /// The response's head is there, of a framework whose types are not ours; `error` is what it knows of a failure. The other
+    /// protocol of an upgraded connection has no end that we could see.
+    #[cfg(feature = "actix")]
+    pub(crate) fn answered(&mut self, status: u16, error: Option<String>) {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        self.status = Some(status);
+        self.failure = error.filter(|_| status.is_server_error());
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            self.end();
+        }
+    }
+
     /// The trailers are there.
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         self.failure = self.failure.take().or_else(|| grpc_failure(trailers));

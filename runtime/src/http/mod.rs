@@ -2,9 +2,14 @@
 //!
 //! Invariant: a header never fails a request, and a response, its streamed body and its errors reach the user's code unchanged.
 
+pub(crate) mod a2a;
+#[cfg(feature = "actix")]
+pub(crate) mod actix;
 pub(crate) mod client;
 mod exchange;
 mod host;
+#[cfg(feature = "rmcp")]
+pub(crate) mod mcp;
 mod server;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;

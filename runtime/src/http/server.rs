@@ -4,7 +4,6 @@ use super::exchange::Exchange;
 use crate::context::Context;
 use crate::model::{Field, Parts, SpanType};
 use crate::span::Detached;
-use http::{HeaderMap, Method};
 
 /// When a middleware opens a span for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,34 +26,28 @@ pub struct RequestContext(pub Context);
 
 /// What an adapter knows of a request.
 pub(crate) struct Incoming<'a> {
-    pub(crate) method: &'a Method,
+    pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     /// The template that the router matched, such as `/users/{id}`.
     pub(crate) route: Option<&'a str>,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) is_grpc: bool,
 }
 
 impl Incoming<'_> {
-    fn is_grpc(&self) -> bool {
-        self.headers
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-    }
-
     /// Method and route. Without a route the method alone: paths have ids in them, and names should be few. The path of a gRPC
     /// call is the name of a method.
     fn name(&self) -> String {
         match self.route {
-            _ if self.is_grpc() => self.path.trim_start_matches('/').to_owned(),
+            _ if self.is_grpc => self.path.trim_start_matches('/').to_owned(),
             Some(route) => format!("{} {route}", self.method),
-            None => self.method.to_string(),
+            None => self.method.to_owned(),
         }
     }
 
     fn write(&self, parts: &mut Parts<'_>) {
         parts.text(Field::Name, "", &self.name());
         parts.text(Field::Input, "", &format!("{} {}", self.method, self.path));
-        parts.text(Field::Metadata, "http.request.method", self.method.as_str());
+        parts.text(Field::Metadata, "http.request.method", self.method);
         parts.text(Field::Metadata, "url.path", self.path);
         if let Some(route) = self.route {
             parts.text(Field::Metadata, "http.route", route);

@@ -149,7 +149,8 @@ impl EnvCarrier {
         self.variables.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    fn variable(name: &str) -> String {
+    /// The variable of a header.
+    pub(crate) fn variable(name: &str) -> String {
         name.bytes()
             .map(|byte| match byte {
                 b'a'..=b'z' => char::from(byte.to_ascii_uppercase()),

@@ -5,8 +5,14 @@ mod call;
 mod ext;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
+#[cfg(feature = "tonic")]
+mod tonic;
 #[cfg(feature = "tower")]
 mod tower;
+#[cfg(feature = "ureq")]
+mod ureq;
 
 #[cfg(all(test, feature = "tower"))]
 mod tests;
@@ -16,5 +22,9 @@ pub(crate) use call::{ClientCall, ClientOptions, Outgoing};
 pub use ext::RequestExt;
 #[cfg(feature = "reqwest")]
 pub use reqwest::SendExt;
+#[cfg(feature = "reqwest-middleware")]
+pub use reqwest_middleware::{CountAttempts, ReqwestTracing};
+#[cfg(feature = "ureq")]
+pub use ureq::UreqTracing;
 #[cfg(feature = "tower")]
 pub use tower::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};

@@ -12,7 +12,7 @@ use std::future::Future;
 
 impl RequestExt for Request {
     fn with_tracing_headers(mut self) -> Self {
-        let call = begin(&ClientOptions::default(), &self);
+        let call = begin(&ClientOptions::default(), &self, None);
         call.inject(self.headers_mut());
         self
     }
@@ -63,7 +63,7 @@ impl SendExt for RequestBuilder {
     async fn send_traced(self) -> reqwest::Result<Response> {
         let (client, request) = self.build_split();
         let mut request = request?;
-        let call = begin(&ClientOptions { span: true, hosts: None }, &request);
+        let call = begin(&ClientOptions { span: true, hosts: None }, &request, None);
         call.inject(request.headers_mut());
         let mut exchange = call.into_exchange();
         let result = client.execute(request).await;
@@ -78,14 +78,14 @@ impl SendExt for RequestBuilder {
     }
 }
 
-fn begin(options: &ClientOptions, request: &Request) -> ClientCall {
+pub(super) fn begin(options: &ClientOptions, request: &Request, attempt: Option<u32>) -> ClientCall {
     // Every address that reqwest accepts has these parts; one that does not fit the other type has no host we know.
     let uri = request.url().as_str().parse::<Uri>().unwrap_or_default();
-    ClientCall::begin(options, &Outgoing { method: request.method(), uri: &uri, attempt: None })
+    ClientCall::begin(options, &Outgoing { method: request.method(), uri: &uri, attempt })
 }
 
 /// The error without the address, whose query may hold a key.
-fn describe(error: &reqwest::Error) -> String {
+pub(super) fn describe(error: &reqwest::Error) -> String {
     let mut text = String::from(if error.is_timeout() {
         "timeout"
     } else if error.is_connect() {

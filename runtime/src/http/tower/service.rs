@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::http::exchange::Exchange;
 use crate::http::server::{Incoming, RequestContext, begin};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use std::fmt;
 use std::sync::Arc;
@@ -30,13 +30,17 @@ impl<S> Tracing<S> {
         let parent = parent.unwrap_or_else(|| Context::extract(&parts.headers));
         let route = options.route.as_ref().and_then(|route| route(parts)).or_else(|| matched_route(parts));
         let incoming = Incoming {
-            method: &parts.method,
+            method: parts.method.as_str(),
             path: parts.uri.path(),
             route: route.as_deref(),
-            headers: &parts.headers,
+            is_grpc: is_grpc(&parts.headers),
         };
         Some(begin(options.server_span, parent, &incoming))
     }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 #[cfg(feature = "axum")]
