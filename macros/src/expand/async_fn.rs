@@ -1,7 +1,6 @@
 //! Functions whose body is a future: everything happens at its first poll.
 
 use super::names::Names;
-use super::plain::mentions_impl;
 use super::{look, open, returned};
 use crate::plan::{Flow, Plan, Returns};
 use proc_macro2::{Group, TokenStream};
@@ -12,10 +11,8 @@ pub(super) fn async_fn(plan: &Plan) -> TokenStream {
     let site = open::site(plan, &names);
     let open_span = open::span(plan, &names, "Running", "start");
     let own = open::own(plan);
-    let hint = match &plan.returns.ty {
-        Some(ty) if !plan.returns.unit && !mentions_impl(plan) => hint(&names, quote!(#ty)),
-        _ => TokenStream::new(),
-    };
+    let known = plan.returns.known().filter(|_| !plan.returns.unit);
+    let hint = known.map(|ty| hint(&names, quote!(#ty)));
     let user = &plan.input.body;
     let future = run(plan, &names, &plan.returns, quote!(async move { #hint #own #user }));
     quote!(#site #open_span #future)
@@ -27,7 +24,7 @@ pub(super) fn async_block(plan: &Plan, before: &TokenStream, capture: &TokenStre
     let site = open::site(plan, &names);
     let open_span = open::span(plan, &names, "Running", "start");
     let output = match &plan.returns.flow {
-        Flow::Lazy { output: Some(ty), .. } => Returns::of_type(ty),
+        Flow::Lazy { yields: Some(ty), .. } => Returns::of_type(ty),
         _ => Returns::of(&syn::ReturnType::Default),
     };
     let future = run(plan, &names, &output, quote!(async #capture #block));

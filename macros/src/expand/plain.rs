@@ -4,7 +4,7 @@ use super::names::Names;
 use super::{look, open};
 use crate::plan::Plan;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 
 /// The body in a closure that owns the parameters.
 pub(super) fn in_closure(plan: &Plan) -> TokenStream {
@@ -13,7 +13,8 @@ pub(super) fn in_closure(plan: &Plan) -> TokenStream {
     let site = open::site(plan, &names);
     let open_span = open::span(plan, &names, "Frame", "enter");
     let own = open::own(plan);
-    let returns = annotation(plan);
+    // So that errors and coercions stay what they were.
+    let returns = plan.returns.known().map(|ty| quote!(-> #ty));
     let look = look::look(plan, &names, !plan.returns.unit);
     let user = &plan.input.body;
     quote! {
@@ -37,10 +38,7 @@ pub(super) fn in_place(plan: &Plan) -> TokenStream {
     if plan.returns.never {
         return quote!(#site #open_span #user);
     }
-    let ty = match (&plan.returns.ty, mentions_impl(plan)) {
-        (Some(ty), false) => quote!(: #ty),
-        _ => TokenStream::new(),
-    };
+    let ty = plan.returns.known().map(|ty| quote!(: #ty));
     let look = look::body(plan, &names, !plan.returns.unit);
     quote! {
         #site
@@ -52,24 +50,4 @@ pub(super) fn in_place(plan: &Plan) -> TokenStream {
         }
         #result
     }
-}
-
-/// The type of the closure's result, so that errors and coercions stay what they were. `impl Trait` cannot be written there.
-pub(super) fn annotation(plan: &Plan) -> TokenStream {
-    if mentions_impl(plan) {
-        return TokenStream::new();
-    }
-    plan.input.sig.output.to_token_stream()
-}
-
-/// Whether the return type has an `impl Trait` in it.
-pub(super) fn mentions_impl(plan: &Plan) -> bool {
-    fn search(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            proc_macro2::TokenTree::Ident(ident) => ident == "impl",
-            proc_macro2::TokenTree::Group(group) => search(group.stream()),
-            _ => false,
-        })
-    }
-    plan.returns.ty.as_ref().is_some_and(|ty| search(ty.to_token_stream()))
 }

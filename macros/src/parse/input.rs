@@ -1,7 +1,7 @@
 //! The function that the attribute stands on.
 
 use super::value::name_of;
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Ident, Signature, Token, Visibility};
 
@@ -39,10 +39,21 @@ impl Parse for InputFn {
                 "`#[log]` needs a body to run; write it on the method of each `impl`, or give this one a default body";
             return Err(syn::Error::new_spanned(&sig.ident, message));
         }
-        let braces: Group = input.parse()?;
+        let braces = body_of(input.parse()?)?;
         let split = |body: ParseStream<'_>| Ok((body.call(Attribute::parse_inner)?, body.parse::<TokenStream>()?));
         let (inner_attrs, body) = split.parse2(braces.stream())?;
         Ok(Self { attrs, vis, defaultness, sig, inner_attrs, body, braces })
+    }
+}
+
+/// The braces of the body. `$body:block` of a `macro_rules!` comes in invisible parentheses.
+fn body_of(token: TokenTree) -> syn::Result<Group> {
+    match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Ok(group),
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            body_of(Parser::parse2(<TokenTree as Parse>::parse, group.stream())?)
+        }
+        other => Err(syn::Error::new_spanned(other, "expected the body of the function")),
     }
 }
 

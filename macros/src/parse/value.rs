@@ -94,9 +94,17 @@ fn needs(key: Key, ident: &Ident, input: ParseStream<'_>) -> syn::Error {
     }
 }
 
+/// An expression without the invisible parentheses that `macro_rules!` puts around what it was given.
+fn expression(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut expr = input.parse()?;
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    Ok(expr)
+}
+
 pub(crate) fn string(key: Key, input: ParseStream<'_>) -> syn::Result<LitStr> {
-    let expr: Expr = input.parse()?;
-    match expr {
+    match expression(input)? {
         Expr::Lit(lit) => match lit.lit {
             Lit::Str(text) => Ok(text),
             other => Err(not_a_string(key, &other)),
@@ -110,7 +118,7 @@ fn not_a_string(key: Key, found: &impl quote::ToTokens) -> syn::Error {
 }
 
 pub(crate) fn on_result(key: Key, input: ParseStream<'_>) -> syn::Result<OnResult> {
-    let expr: Expr = input.parse()?;
+    let expr = expression(input)?;
     let closure = match expr {
         Expr::Closure(closure) => closure,
         Expr::Path(_) => return Ok(OnResult::Function(Box::new(expr))),
@@ -142,8 +150,7 @@ pub(crate) fn on_result(key: Key, input: ParseStream<'_>) -> syn::Result<OnResul
 }
 
 pub(crate) fn tags(input: ParseStream<'_>) -> syn::Result<Tags> {
-    let expr: Expr = input.parse()?;
-    Ok(match expr {
+    Ok(match expression(input)? {
         Expr::Array(list) => Tags::List(list.elems.into_iter().collect()),
         other => Tags::All(Box::new(other)),
     })

@@ -26,8 +26,8 @@ pub(crate) enum Flow {
         boxed: bool,
         /// Inside `Result<.., E>`.
         fallible: bool,
-        /// The `Output` of a future, where it is written.
-        output: Option<Box<Type>>,
+        /// The `Output` of a future or the `Item` of a stream or iterator, where it is written.
+        yields: Option<Box<Type>>,
     },
 }
 
@@ -39,8 +39,8 @@ pub(crate) enum Kind {
 }
 
 impl Returns {
-    pub(crate) fn of(output: &ReturnType) -> Self {
-        match output {
+    pub(crate) fn of(written: &ReturnType) -> Self {
+        match written {
             ReturnType::Default => Self { ty: None, unit: true, never: false, flow: Flow::Value },
             ReturnType::Type(_, ty) => Self::of_type(ty),
         }
@@ -54,6 +54,13 @@ impl Returns {
             flow: flow(bare),
             ty: Some(ty.clone()),
         }
+    }
+
+    /// The type with `_` for every `impl Trait`, which cannot be written inside a body. `None` when nothing else is known of it.
+    pub(crate) fn known(&self) -> Option<Type> {
+        let mut ty = self.ty.clone()?;
+        forget_opaque(&mut ty);
+        (!matches!(bare(&ty), Type::Infer(_))).then_some(ty)
     }
 
     /// The future's, stream's or iterator's kind.
@@ -74,13 +81,13 @@ fn bare(ty: &Type) -> &Type {
 }
 
 fn flow(ty: &Type) -> Flow {
-    if let Some((kind, boxed, output)) = lazy(ty) {
-        return Flow::Lazy { kind, boxed, fallible: false, output };
+    if let Some((kind, boxed, yields)) = lazy(ty) {
+        return Flow::Lazy { kind, boxed, fallible: false, yields };
     }
     if let Some(inner) = last(ty).filter(|segment| segment.ident == "Result").and_then(|segment| argument(segment, 0))
-        && let Some((kind, boxed, output)) = lazy(bare(inner))
+        && let Some((kind, boxed, yields)) = lazy(bare(inner))
     {
-        return Flow::Lazy { kind, boxed, fallible: true, output };
+        return Flow::Lazy { kind, boxed, fallible: true, yields };
     }
     Flow::Value
 }
@@ -90,25 +97,25 @@ type Lazy = (Kind, bool, Option<Box<Type>>);
 fn lazy(ty: &Type) -> Option<Lazy> {
     match ty {
         Type::ImplTrait(opaque) => {
-            let (kind, output) = of_bounds(opaque.bounds.iter())?;
+            let (kind, yields) = of_bounds(opaque.bounds.iter())?;
             // Another trait would have to be passed on by our adapter, which cannot know it.
-            opaque.bounds.iter().all(passes).then_some((kind, false, output))
+            opaque.bounds.iter().all(passes).then_some((kind, false, yields))
         }
         Type::Path(_) => {
             let segment = last(ty)?;
             match segment.ident.to_string().as_str() {
                 "Pin" => {
-                    let (kind, output) = of_box(bare(argument(segment, 0)?))?;
-                    (kind != Kind::Iterator).then_some((kind, true, output))
+                    let (kind, yields) = of_box(bare(argument(segment, 0)?))?;
+                    (kind != Kind::Iterator).then_some((kind, true, yields))
                 }
                 "Box" => {
-                    let (kind, output) = of_box(ty)?;
-                    (kind == Kind::Iterator).then_some((kind, true, output))
+                    let (kind, yields) = of_box(ty)?;
+                    (kind == Kind::Iterator).then_some((kind, true, yields))
                 }
                 "BoxFuture" | "LocalBoxFuture" => {
                     Some((Kind::Future, true, argument(segment, 0).cloned().map(Box::new)))
                 }
-                "BoxStream" | "LocalBoxStream" => Some((Kind::Stream, true, None)),
+                "BoxStream" | "LocalBoxStream" => Some((Kind::Stream, true, argument(segment, 0).cloned().map(Box::new))),
                 _ => None,
             }
         }
@@ -133,7 +140,8 @@ fn of_bounds<'b>(bounds: impl Iterator<Item = &'b TypeParamBound>) -> Option<(Ki
             "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => Kind::Iterator,
             _ => return None,
         };
-        Some((kind, associated(segment, "Output")))
+        let name = if kind == Kind::Future { "Output" } else { "Item" };
+        Some((kind, associated(segment, name)))
     })
 }
 
@@ -199,4 +207,29 @@ fn associated(segment: &PathSegment, name: &str) -> Option<Box<Type>> {
         GenericArgument::AssocType(assoc) if assoc.ident == name => Some(Box::new(assoc.ty.clone())),
         _ => None,
     })
+}
+
+/// Replaces each `impl Trait` by `_`.
+fn forget_opaque(ty: &mut Type) {
+    match ty {
+        Type::ImplTrait(_) => *ty = syn::parse_quote!(_),
+        Type::Array(inner) => forget_opaque(&mut inner.elem),
+        Type::Group(inner) => forget_opaque(&mut inner.elem),
+        Type::Paren(inner) => forget_opaque(&mut inner.elem),
+        Type::Reference(inner) => forget_opaque(&mut inner.elem),
+        Type::Slice(inner) => forget_opaque(&mut inner.elem),
+        Type::Tuple(inner) => inner.elems.iter_mut().for_each(forget_opaque),
+        Type::Path(path) => {
+            for segment in &mut path.path.segments {
+                if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
+                    for argument in &mut arguments.args {
+                        if let GenericArgument::Type(ty) = argument {
+                            forget_opaque(ty);
+                        }
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
 }

@@ -34,10 +34,23 @@ pin_project! {
 }
 
 impl<S, I> Items<S, I> {
-    /// Items that flow in `span`; `look` is shown each of them.
-    pub fn new(span: Running, inner: S, look: fn(&I, &mut End<'_, '_>)) -> Self {
+    fn new(span: Running, inner: S, look: fn(&I, &mut End<'_, '_>)) -> Self {
         let seen = Seen::new(span.site());
         Self { inner: Some(inner), span, look, seen }
+    }
+}
+
+impl<S: Stream> Items<S, S::Item> {
+    /// A stream that flows in `span`; `look` is shown each item.
+    pub fn stream(span: Running, stream: S, look: fn(&S::Item, &mut End<'_, '_>)) -> Self {
+        Self::new(span, stream, look)
+    }
+}
+
+impl<S: Iterator> Items<S, S::Item> {
+    /// An iterator that runs in `span`; `look` is shown each item.
+    pub fn iterator(span: Running, iterator: S, look: fn(&S::Item, &mut End<'_, '_>)) -> Self {
+        Self::new(span, iterator, look)
     }
 }
 
@@ -118,4 +131,16 @@ impl<S, I> fmt::Debug for Items<S, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items").finish_non_exhaustive()
     }
+}
+
+/// Tells the compiler what a stream yields.
+#[inline(always)]
+pub fn streams<T, S: Stream<Item = T>>(stream: S) -> S {
+    stream
+}
+
+/// Tells the compiler what an iterator yields.
+#[inline(always)]
+pub fn iterates<T, S: Iterator<Item = T>>(iterator: S) -> S {
+    iterator
 }
