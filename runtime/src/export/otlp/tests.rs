@@ -178,7 +178,7 @@ fn every_kind_of_span_is_mapped_as_its_golden_file_says() {
         for (dialect, suffix) in [(Dialect::General, "json"), (Dialect::Galileo, "galileo.json")] {
             let found = format!("{}\n", serde_json::to_string_pretty(&mapped(&case, dialect)).unwrap());
             let path = folder.join(format!("{}.{suffix}", case.name));
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            if option_env!("UPDATE_GOLDEN").is_some() {
                 std::fs::write(&path, &found).unwrap();
             }
             if std::fs::read_to_string(&path).unwrap_or_default() != found {
