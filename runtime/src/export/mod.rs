@@ -1,5 +1,7 @@
 //! Backends: each maps records to one backend's wire form and sends them.
 
+#[cfg(feature = "otlp")]
+pub(crate) mod batch;
 #[cfg(any(feature = "galileo", feature = "otlp"))]
 pub(crate) mod content;
 #[cfg(feature = "galileo")]

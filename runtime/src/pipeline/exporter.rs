@@ -132,6 +132,12 @@ impl<'a> SpanRecord<'a> {
         self.span.id.to_bytes() == self.span.trace_id.to_bytes()
     }
 
+    /// Where in the program it stands.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn callsite(&self) -> Option<&'static crate::model::Callsite> {
+        self.span.callsite()
+    }
+
     /// The captured values, in the order in which they were recorded.
     pub fn parts(&self) -> impl Iterator<Item = Part<'a>> + Clone + use<'a> {
         self.span.parts()

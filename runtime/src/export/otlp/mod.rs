@@ -2,7 +2,29 @@
 
 mod attribute;
 pub(crate) mod map;
+mod protocol;
 #[cfg(test)]
 mod tests;
 mod typed;
 pub(crate) mod wire;
+
+use self::protocol::Otlp;
+use super::batch::{BatchLimits, Batches};
+use super::transport::Transport;
+use crate::config::{OtlpSettings, ServiceSettings};
+use crate::error::InitError;
+use std::sync::Arc;
+
+/// The destination that sends OTLP.
+///
+/// # Errors
+///
+/// When the system's certificates cannot be read.
+pub(crate) fn destination(
+    settings: &OtlpSettings,
+    service: &Arc<ServiceSettings>,
+    limits: BatchLimits,
+) -> Result<Batches<Otlp>, InitError> {
+    let transport = Transport::new(&settings.url)?;
+    Ok(Batches::new("otlp", Otlp::new(settings, service), transport, service.clone(), limits))
+}

@@ -149,6 +149,12 @@ impl Span {
         PartIter(self.buffer.get(from as usize..to as usize).unwrap_or_default())
     }
 
+    /// The annotated function, or the type of a span that has none.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn callsite(&self) -> Option<&'static crate::model::Callsite> {
+        callsite::get(self.callsite)
+    }
+
     /// The name: the last one that was given, else the callsite's.
     pub(crate) fn name(&self) -> &str {
         match self.parts().filter(|part| part.field == Field::Name).last() {

@@ -1,0 +1,335 @@
+//! A destination that takes whole spans over HTTP, many to a request and in any order: OpenTelemetry's protocol, LangSmith's runs.
+//!
+//! Knows no protocol: [`Protocol`] makes the requests and judges the answers, this decides what goes when.
+
+use super::transport::{Answer, Request, Transport, TransportError};
+use crate::config::ServiceSettings;
+use crate::diag;
+use crate::model::random_u64;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::exporter::SpanRecord;
+use crate::pipeline::retry::Backoff;
+use crate::pipeline::stats::{Counters, DropReason};
+use crate::pipeline::store::{Changes, Key, Store};
+use futures::stream::{FuturesUnordered, Stream};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Spans of one request.
+const MOST_SPANS: usize = 512;
+/// A span waits this long for others to go with it, unless somebody waits for it.
+const LINGER: Duration = Duration::from_millis(100);
+/// Requests under way at once.
+const IN_FLIGHT: usize = 4;
+/// A destination that does not know us is asked again after this time.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What one backend makes of spans.
+pub(crate) trait Protocol: Send {
+    /// Takes note of a span that has started; parents come before their children.
+    fn started(&mut self, _record: &SpanRecord<'_>) {}
+
+    /// Whether the span is sent at all.
+    fn wants(&mut self, _record: &SpanRecord<'_>) -> bool {
+        true
+    }
+
+    /// One request that carries these spans.
+    fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request;
+
+    /// What an answer means.
+    fn judge(&mut self, answer: &Answer) -> Verdict;
+}
+
+/// What to do about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The request was taken; so many of its spans were refused.
+    Delivered { refused: u64 },
+    /// Try again, no sooner than the backend asks for.
+    Retry(Option<Duration>),
+    /// Try once more; after that it counts as refused.
+    RetryOnce,
+    /// Try again at once: the next request will be made another way.
+    Again,
+    /// The key is wrong: hold everything and ask again later.
+    Pause,
+    /// The request is too large.
+    Split,
+    /// It will never be taken.
+    GiveUp,
+}
+
+/// Bounds of one destination.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchLimits {
+    /// Bytes of one request's body.
+    pub(crate) body: usize,
+    /// How long a span is kept while it cannot be delivered.
+    pub(crate) age: Duration,
+}
+
+struct Waiting {
+    key: Key,
+    since: Duration,
+    /// Answers that count against it.
+    strikes: u8,
+}
+
+type Exchange = Pin<Box<dyn Future<Output = (Vec<Waiting>, Result<Answer, TransportError>)> + Send>>;
+
+/// The destination.
+pub(crate) struct Batches<P> {
+    protocol: P,
+    transport: Transport,
+    service: Arc<ServiceSettings>,
+    limits: BatchLimits,
+    counters: Arc<Counters>,
+    waiting: VecDeque<Waiting>,
+    under_way: FuturesUnordered<Exchange>,
+    backoff: Backoff,
+    blocked_until: Duration,
+    /// The block is the backend's own wish, or a pause, and is not lifted when somebody waits.
+    blocked_by_wish: bool,
+    hurried: bool,
+    most_spans: usize,
+}
+
+impl<P: Protocol> Batches<P> {
+    pub(crate) fn new(
+        name: &'static str,
+        protocol: P,
+        transport: Transport,
+        service: Arc<ServiceSettings>,
+        limits: BatchLimits,
+    ) -> Self {
+        Self {
+            protocol,
+            transport,
+            service,
+            limits,
+            counters: Arc::new(Counters::new(name)),
+            waiting: VecDeque::new(),
+            under_way: FuturesUnordered::new(),
+            backoff: Backoff::default(),
+            blocked_until: Duration::ZERO,
+            blocked_by_wish: false,
+            hurried: false,
+            most_spans: MOST_SPANS,
+        }
+    }
+
+    /// Whether a request should be made now.
+    fn is_due(&self, now: Duration) -> bool {
+        let Some(oldest) = self.waiting.front() else { return false };
+        // After a failure one request at a time asks whether the outage is over.
+        let places = if self.backoff.failures() > 0 { 1 } else { IN_FLIGHT };
+        now >= self.blocked_until
+            && self.under_way.len() < places
+            && (self.hurried || self.waiting.len() >= self.most_spans || now >= oldest.since + LINGER)
+    }
+
+    fn send(&mut self, store: &Store) {
+        let mut count = 0;
+        let mut bytes = 0;
+        // Names, escapes and the repetition of content under several keys make a body some times larger than what was captured.
+        while count < self.waiting.len().min(self.most_spans) && (count == 0 || bytes < self.limits.body / 4) {
+            bytes += store.span(self.waiting[count].key).bytes();
+            count += 1;
+        }
+        let mut request = self.encode(store, count);
+        while request.body.len() > self.limits.body && count > 1 {
+            count /= 2;
+            request = self.encode(store, count);
+        }
+        let batch: Vec<Waiting> = self.waiting.drain(..count).collect();
+        self.counters.request();
+        let transport = self.transport.clone();
+        self.under_way.push(Box::pin(async move {
+            let answer = transport.send(request).await;
+            (batch, answer)
+        }));
+    }
+
+    fn encode(&mut self, store: &Store, count: usize) -> Request {
+        let records: Vec<SpanRecord<'_>> = self
+            .waiting
+            .iter()
+            .take(count)
+            .map(|waiting| SpanRecord { span: store.span(waiting.key), service: &self.service })
+            .collect();
+        self.protocol.request(&records)
+    }
+
+    fn answered(&mut self, store: &mut Store, now: Duration, batch: Vec<Waiting>, answer: Result<Answer, TransportError>) {
+        let verdict = match &answer {
+            Ok(answer) => self.protocol.judge(answer),
+            Err(TransportError::Unsendable(_)) => Verdict::GiveUp,
+            Err(_) => Verdict::Retry(None),
+        };
+        let name = self.counters.exporter;
+        let said = match &answer {
+            Ok(answer) => format!("it answered {}: {}", answer.status, answer.excerpt()),
+            Err(error) => error.to_string(),
+        };
+        match verdict {
+            Verdict::Delivered { refused } => {
+                self.backoff.succeeded();
+                self.most_spans = (self.most_spans * 2).min(MOST_SPANS);
+                let refused = refused.min(batch.len() as u64);
+                if refused > 0 {
+                    diag::warn("export-refused", format_args!("{name} refused {refused} of {} spans; {said}", batch.len()));
+                }
+                self.counters.deliver(batch.len() as u64 - refused);
+                self.counters.drop_spans(DropReason::Rejected, refused);
+                release(store, batch);
+            }
+            Verdict::Again => self.put_back(batch),
+            Verdict::Split if batch.len() > 1 => {
+                self.most_spans = (batch.len() / 2).max(1);
+                self.put_back(batch);
+            }
+            Verdict::Split => {
+                diag::warn("export-size", format_args!("{name} finds one span too large; {said}"));
+                self.give_up(store, DropReason::Size, batch);
+            }
+            Verdict::GiveUp => {
+                diag::warn("export-refused", format_args!("{name} refused {} spans; {said}", batch.len()));
+                self.give_up(store, DropReason::Rejected, batch);
+            }
+            Verdict::RetryOnce => {
+                let (mut again, never): (Vec<_>, Vec<_>) = batch.into_iter().partition(|waiting| waiting.strikes == 0);
+                again.iter_mut().for_each(|waiting| waiting.strikes += 1);
+                if !never.is_empty() {
+                    diag::warn("export-refused", format_args!("{name} failed twice on {} spans; {said}", never.len()));
+                }
+                self.give_up(store, DropReason::Rejected, never);
+                self.failed(again, None, now, &said);
+            }
+            Verdict::Retry(wish) => self.failed(batch, wish, now, &said),
+            Verdict::Pause => {
+                diag::warn("export-denied", format_args!("{name} denies access; spans are kept and it is asked again; {said}"));
+                self.counters.failure();
+                self.put_back(batch);
+                (self.blocked_until, self.blocked_by_wish) = (now + PAUSE, true);
+            }
+        }
+    }
+
+    fn failed(&mut self, batch: Vec<Waiting>, wish: Option<Duration>, now: Duration, said: &str) {
+        self.counters.failure();
+        diag::warn("export-failed", format_args!("{} failed and will be tried again; {said}", self.counters.exporter));
+        self.put_back(batch);
+        (self.blocked_until, self.blocked_by_wish) = (now + self.backoff.failed(wish, random_u64()), wish.is_some());
+    }
+
+    fn put_back(&mut self, batch: Vec<Waiting>) {
+        for waiting in batch.into_iter().rev() {
+            self.waiting.push_front(waiting);
+        }
+    }
+
+    fn give_up(&mut self, store: &mut Store, reason: DropReason, batch: Vec<Waiting>) {
+        self.counters.drop_spans(reason, batch.len() as u64);
+        release(store, batch);
+    }
+
+    /// Lets go of what has waited too long.
+    fn expire(&mut self, store: &mut Store, now: Duration) {
+        let age = self.limits.age;
+        let old = self.waiting.iter().take_while(|waiting| now > waiting.since + age).count();
+        if old > 0 {
+            let old = self.waiting.drain(..old).collect();
+            self.give_up(store, DropReason::Age, old);
+        }
+    }
+}
+
+fn release(store: &mut Store, batch: Vec<Waiting>) {
+    for waiting in batch {
+        store.release_span(waiting.key);
+    }
+}
+
+impl<P: Protocol> Destination for Batches<P> {
+    fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn changed(&mut self, store: &mut Store, changes: &Changes, now: Duration) {
+        self.counters.accept(changes.accepted);
+        for &key in &changes.started {
+            self.protocol.started(&SpanRecord { span: store.span(key), service: &self.service });
+        }
+        for &key in &changes.ended {
+            if self.protocol.wants(&SpanRecord { span: store.span(key), service: &self.service }) {
+                self.waiting.push_back(Waiting { key, since: now, strikes: 0 });
+            } else {
+                self.counters.drop_spans(DropReason::Filtered, 1);
+                store.release_span(key);
+            }
+        }
+    }
+
+    fn pump(&mut self, store: &mut Store, now: Duration) {
+        self.expire(store, now);
+        while self.is_due(now) {
+            self.send(store);
+        }
+        if self.waiting.is_empty() {
+            self.hurried = false;
+        }
+    }
+
+    fn poll(&mut self, store: &mut Store, now: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let mut progress = Poll::Pending;
+        while let Poll::Ready(Some((batch, answer))) = Pin::new(&mut self.under_way).poll_next(cx) {
+            self.answered(store, now, batch, answer);
+            progress = Poll::Ready(());
+        }
+        progress
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let oldest = self.waiting.front()?;
+        if !self.under_way.is_empty() && (self.backoff.failures() > 0 || self.under_way.len() >= IN_FLIGHT) {
+            // An answer comes first.
+            return None;
+        }
+        Some(self.blocked_until.max(if self.hurried { oldest.since } else { oldest.since + LINGER }))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty()
+    }
+
+    fn hurry(&mut self, now: Duration) {
+        self.hurried = true;
+        if !self.blocked_by_wish {
+            self.blocked_until = self.blocked_until.min(now);
+        }
+    }
+
+    fn relieve(&mut self, store: &mut Store, bytes: usize) {
+        let mut freed = 0;
+        let mut dropped = Vec::new();
+        while freed < bytes {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            freed += store.span(waiting.key).bytes();
+            dropped.push(waiting);
+        }
+        self.give_up(store, DropReason::QueueFull, dropped);
+    }
+
+    fn shut_down(&mut self, store: &mut Store) {
+        // What is under way may have arrived; nobody can tell any more.
+        let lost = self.counters.account(0).queued;
+        self.counters.drop_spans(DropReason::Shutdown, lost);
+        release(store, self.waiting.drain(..).collect());
+        self.under_way.clear();
+    }
+}

@@ -1,0 +1,231 @@
+//! OTLP over HTTP: requests of spans and what their answers mean.
+
+use super::map::{self, Dialect, SpanView};
+use super::wire::{ExportTraceServiceResponse, KeyValue};
+use crate::config::{CompressionSetting, OtlpProtocol, OtlpSettings, ServiceSettings};
+use crate::diag;
+use crate::export::batch::{Protocol, Verdict};
+use crate::export::content::Content;
+use crate::export::semconv::otel;
+use crate::export::transport::{Answer, Request};
+use crate::model::{Outcome, SpanId, TraceId};
+use crate::pipeline::exporter::SpanRecord;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode};
+use prost::Message;
+use std::collections::{HashMap, VecDeque};
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+/// Traces of which something is remembered that only their first span says.
+const REMEMBERED: usize = 8192;
+/// Bodies below this do not get smaller.
+const WORTH_COMPRESSING: usize = 1024;
+
+/// The protocol towards one collector.
+pub(crate) struct Otlp {
+    url: String,
+    headers: HeaderMap,
+    timeout: Duration,
+    format: OtlpProtocol,
+    gzip: bool,
+    dialect: Dialect,
+    resource: Vec<KeyValue>,
+    traces: Traces,
+    /// The last request was compressed; a refusal may be about that.
+    compressed: bool,
+}
+
+impl Otlp {
+    pub(crate) fn new(settings: &OtlpSettings, service: &ServiceSettings) -> Self {
+        let address = settings.url.as_str();
+        // Galileo's own endpoint reads a form of its own; all others follow the conventions.
+        let galileo = address.ends_with("/otel/traces") || address.ends_with("/otel/v1/traces");
+        let mut headers: HeaderMap = settings.headers.iter().cloned().collect();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("galileo-rust/", env!("CARGO_PKG_VERSION"))));
+        Self {
+            url: address.to_owned(),
+            headers,
+            timeout: settings.timeout,
+            format: settings.protocol,
+            gzip: match settings.compression {
+                CompressionSetting::Gzip => true,
+                CompressionSetting::None => false,
+                CompressionSetting::Auto => !settings.url.is_loopback(),
+            },
+            dialect: if galileo { Dialect::Galileo } else { Dialect::General },
+            resource: resource(settings, service),
+            traces: Traces::default(),
+            compressed: false,
+        }
+    }
+
+    fn view<'a>(&self, record: &SpanRecord<'a>) -> SpanView<'a> {
+        let known = self.traces.get(record.trace_id());
+        let duration = record.duration().unwrap_or_default();
+        let parent = match record.parent_id() {
+            Some(parent) => parent,
+            // The trace was begun without a span; it is its own first span here.
+            None if known.is_some_and(|trace| trace.is_span) && !record.is_trace() => {
+                SpanId::from_bytes(record.trace_id().to_bytes())
+            }
+            None => SpanId::NONE,
+        };
+        SpanView {
+            name: record.name(),
+            span_type: record.span_type(),
+            trace: record.trace_id(),
+            w3c_trace: known.and_then(|trace| trace.w3c),
+            span: record.span_id(),
+            parent,
+            remote_parent: record.is_entry() && !record.is_root(),
+            session: None,
+            start: record.started_at_nanos(),
+            end: record.started_at_nanos().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+            outcome: record.outcome().unwrap_or(Outcome::Ok),
+            site: record.callsite(),
+            content: Content::read(record.parts()).shown(),
+        }
+    }
+}
+
+/// What was set by hand wins over what was found out, and the first value of a key stays.
+fn resource(settings: &OtlpSettings, service: &ServiceSettings) -> Vec<KeyValue> {
+    let own = [
+        (otel::SERVICE_NAME, Some(service.name.clone())),
+        (otel::SERVICE_VERSION, service.version.clone()),
+        (otel::ENVIRONMENT, service.environment.clone()),
+        (otel::HOST_NAME, service.host.clone()),
+        (otel::PROCESS_ID, Some(std::process::id().to_string())),
+    ];
+    let own = own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    map::resource(own.chain(settings.resource.iter().cloned())).attributes
+}
+
+impl Protocol for Otlp {
+    fn started(&mut self, record: &SpanRecord<'_>) {
+        if record.is_entry() || record.is_trace() {
+            self.traces.learn(record);
+        }
+    }
+
+    fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request {
+        let mapped = spans.iter().map(|record| {
+            let view = self.view(record);
+            let session = self.traces.get(record.trace_id()).and_then(|trace| trace.session.as_deref());
+            map::span(&SpanView { session, ..view }, self.dialect)
+        });
+        let whole = map::request(self.resource.clone(), mapped.collect());
+        let (body, kind) = match self.format {
+            OtlpProtocol::Protobuf => (whole.encode_to_vec(), "application/x-protobuf"),
+            // Writing these types as JSON cannot fail: no map has a key that is not text.
+            OtlpProtocol::Json => (serde_json::to_vec(&whole).unwrap_or_default(), "application/json"),
+        };
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        self.compressed = false;
+        let body = match self.gzip.then(|| gzip(&body)).flatten() {
+            Some(smaller) => {
+                self.compressed = true;
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                smaller
+            }
+            None => body,
+        };
+        Request { method: Method::POST, url: self.url.clone(), headers, body: Bytes::from(body), timeout: self.timeout }
+    }
+
+    fn judge(&mut self, answer: &Answer) -> Verdict {
+        match answer.status {
+            status if status.is_success() => Verdict::Delivered { refused: self.refused(answer) },
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Verdict::Retry(answer.retry_after(SystemTime::now())),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Pause,
+            StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if self.gzip => {
+                self.gzip = false;
+                Verdict::Again
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if self.format == OtlpProtocol::Json => {
+                diag::warn("otlp-format", format_args!("{} takes no JSON; protobuf is sent from now on", self.url));
+                self.format = OtlpProtocol::Protobuf;
+                Verdict::Again
+            }
+            // The specification counts these as final; a second attempt costs little and saves what a restart would lose.
+            status if status.is_server_error() => Verdict::RetryOnce,
+            _ => Verdict::GiveUp,
+        }
+    }
+}
+
+impl Otlp {
+    /// Spans that an accepted request lost, in either format; an answer that cannot be read says nothing.
+    fn refused(&self, answer: &Answer) -> u64 {
+        let json = answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let count = if json {
+            let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let count = &body["partialSuccess"]["rejectedSpans"];
+            count.as_i64().or_else(|| count.as_str()?.parse().ok())
+        } else {
+            let body = ExportTraceServiceResponse::decode(answer.body.as_slice()).ok();
+            body.and_then(|body| body.partial_success).map(|partial| partial.rejected_spans)
+        };
+        count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
+    }
+}
+
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    if body.len() < WORTH_COMPRESSING {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    // Writing into a vector does not fail.
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+/// What only the first span of a trace says, for those that come later.
+#[derive(Default)]
+struct Traces {
+    known: HashMap<TraceId, Trace>,
+    order: VecDeque<TraceId>,
+}
+
+#[derive(Default)]
+struct Trace {
+    w3c: Option<[u8; 16]>,
+    session: Option<String>,
+    /// The trace has a record of its own.
+    is_span: bool,
+}
+
+impl Traces {
+    fn get(&self, id: TraceId) -> Option<&Trace> {
+        self.known.get(&id)
+    }
+
+    fn learn(&mut self, record: &SpanRecord<'_>) {
+        let content = Content::read(record.parts());
+        let found = Trace {
+            w3c: content.origin("w3c.trace_id").and_then(map::unhex),
+            session: content.session_id.map(str::to_owned),
+            is_span: record.is_trace(),
+        };
+        if found.w3c.is_none() && found.session.is_none() && !found.is_span {
+            return;
+        }
+        if self.known.insert(record.trace_id(), found).is_none() {
+            self.order.push_back(record.trace_id());
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
