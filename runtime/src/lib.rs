@@ -12,8 +12,9 @@ pub mod context;
 mod dataset;
 mod diag;
 mod error;
-mod export;
+pub mod export;
 mod http;
+mod init;
 pub mod logger;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub mod llm;
@@ -24,6 +25,7 @@ pub mod propagation;
 pub mod sampling;
 mod session;
 pub mod span;
+mod status;
 mod suppress;
 
 #[cfg(feature = "tracing")]
@@ -35,10 +37,13 @@ pub use context::{spawn, spawn_blocking};
 pub use dataset::dataset_context;
 pub use error::InitError;
 pub use galileo_sdk_macros::log;
+pub use init::{Config, ConfigBuilder, Guard, flush, flush_async, init, status};
 pub use logger::Logger;
 pub use model::{Dataset, Outcome, Session, SpanId, SpanType, TraceId, Usage};
+pub use pipeline::stats::{Account, DropReason, Dropped, Report};
 pub use session::{clear_session, set_session, start_session};
 pub use span::{InSpan, Span, SpanGuard, current_span};
+pub use status::{ExporterStatus, Status};
 
 /// The extension traits, and nothing else: `use galileo::prelude::*;`.
 pub mod prelude {

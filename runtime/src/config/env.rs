@@ -207,6 +207,11 @@ impl Source<'_> {
         self.raw(var)?.map(|text| self.parse(var, &text)).transpose()
     }
 
+    /// Whether someone gave a value.
+    pub(crate) fn is_given<T>(&self, var: &Var<T>) -> Result<bool, InitError> {
+        Ok(self.raw(var)?.is_some())
+    }
+
     /// The text that someone gave. Empty counts as absent: that is how compose files and shells unset a variable.
     fn raw<T>(&self, var: &Var<T>) -> Result<Option<String>, InitError> {
         if let Some(text) = self.set.get(var.name) {

@@ -26,6 +26,11 @@ pub(crate) use self::sampling::SamplingSettings;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::service::ServiceSettings;
 
+/// The variables, for what sets and names them.
+pub(crate) mod var {
+    pub(crate) use super::env::*;
+}
+
 use crate::error::InitError;
 
 /// When spans are sent.

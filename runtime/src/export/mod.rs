@@ -6,15 +6,19 @@ pub(crate) mod batch;
 pub(crate) mod content;
 #[cfg(feature = "galileo")]
 pub(crate) mod galileo;
+#[cfg(feature = "__http")]
+pub(crate) mod gzip;
 #[cfg(any(feature = "galileo", feature = "otlp"))]
 pub(crate) mod json;
 #[cfg(any(feature = "galileo", feature = "otlp"))]
 pub(crate) mod message;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
+mod pretty;
 #[cfg(feature = "otlp")]
 pub(crate) mod semconv;
 #[cfg(feature = "__http")]
 pub(crate) mod transport;
 
 pub use crate::pipeline::exporter::{ExportError, Exporter, Outcomes, SpanRecord};
+pub use pretty::Pretty;

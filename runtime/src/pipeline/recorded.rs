@@ -9,6 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Waits for the turn of a test that installs a pipeline.
+pub(crate) fn turn() -> std::sync::MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The records that `run` made, a line each: kind, name, parent's name, values.
 pub(crate) fn recorded(run: impl FnOnce()) -> Vec<String> {
     recorded_by(Sampler::default(), run)

@@ -83,7 +83,13 @@ fn http_date(text: &str) -> Option<u64> {
     let year: u64 = words.next()?.parse().ok().filter(|year| (1970..10_000).contains(year))?;
     let mut clock = words.next()?.split(':').map(|number| number.parse::<u64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if words.next() != Some("GMT") || words.next().is_some() || clock.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+    if words.next() != Some("GMT")
+        || words.next().is_some()
+        || clock.next().is_some()
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
         return None;
     }
     // Years counted from March, so that the leap day is the last of its year.

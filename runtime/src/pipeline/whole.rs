@@ -82,7 +82,10 @@ impl WholeSpans {
         if rejected > 0 {
             let reason = result.as_ref().err().map(ToString::to_string);
             let reason = reason.as_deref().or(self.outcomes.reason()).unwrap_or("no reason given");
-            diag::warn("export-rejected", format_args!("{} refused {rejected} spans: {reason}", self.counters.exporter));
+            diag::warn(
+                "export-rejected",
+                format_args!("{} refused {rejected} spans: {reason}", self.counters.exporter),
+            );
         }
         self.after(result, delivered + rejected > 0, now)
     }
@@ -118,7 +121,10 @@ impl WholeSpans {
                     _ => None,
                 };
                 if let Err(error) = &other {
-                    diag::warn("export-failed", format_args!("{} failed and will be tried again: {error}", self.counters.exporter));
+                    diag::warn(
+                        "export-failed",
+                        format_args!("{} failed and will be tried again: {error}", self.counters.exporter),
+                    );
                 }
                 self.blocked_until = now + self.backoff.failed(wish, random_u64());
                 false
@@ -128,7 +134,8 @@ impl WholeSpans {
 
     fn announce(&mut self, store: &Store) {
         self.batch.clear();
-        self.batch.extend(self.started.drain(..).filter(|&key| store.span(key).is_started() && !store.span(key).is_ended()));
+        self.batch
+            .extend(self.started.drain(..).filter(|&key| store.span(key).is_started() && !store.span(key).is_ended()));
         if !self.batch.is_empty() {
             // Whatever becomes of a start, its span comes again at its end.
             let _ = self.call(store);

@@ -85,15 +85,20 @@ impl Waker {
 }
 
 impl Worker {
-    /// Starts the thread.
+    /// Starts the thread. `memory` is what spans may take there, beside what waits in the queue.
     ///
     /// # Errors
     /// When the system gives no thread, or no runtime.
-    pub(crate) fn start(queue: Arc<Queue>, waker: Waker, destinations: Vec<Box<dyn Destination>>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        queue: Arc<Queue>,
+        waker: Waker,
+        destinations: Vec<Box<dyn Destination>>,
+        memory: usize,
+    ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let counters: Vec<_> = destinations.iter().map(|destination| destination.counters().clone()).collect();
         let shared = waker.0;
-        let look_after = LookAfter::new(queue.clone(), shared.clone(), destinations);
+        let look_after = LookAfter::new(queue.clone(), shared.clone(), destinations, memory);
         std::thread::Builder::new().name("galileo-worker".to_owned()).spawn(move || {
             let _suppressed = crate::suppress::enter();
             runtime.block_on(look_after.run());
@@ -141,10 +146,11 @@ struct LookAfter {
     started: Instant,
     asks: Vec<Ask>,
     quiet: u32,
+    memory: usize,
 }
 
 impl LookAfter {
-    fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>) -> Self {
+    fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>, memory: usize) -> Self {
         let keepers = destinations.iter().filter(|destination| destination.keeps_traces()).count();
         Self {
             queue,
@@ -155,6 +161,7 @@ impl LookAfter {
             started: Instant::now(),
             asks: Vec::new(),
             quiet: 0,
+            memory,
         }
     }
 
@@ -166,6 +173,12 @@ impl LookAfter {
             let now = self.now();
             for destination in &mut self.destinations {
                 destination.pump(&mut self.store, now);
+            }
+            if self.store.bytes() > self.memory {
+                let excess = self.store.bytes() - self.memory;
+                for destination in &mut self.destinations {
+                    destination.relieve(&mut self.store, excess);
+                }
             }
             self.take_asks(now);
             if self.answer_asks(now) {
@@ -228,7 +241,8 @@ impl LookAfter {
         if self.asks.is_empty() {
             return false;
         }
-        let idle = self.queue.is_empty() && !self.store.is_unsettled() && self.destinations.iter().all(|one| one.is_idle());
+        let idle =
+            self.queue.is_empty() && !self.store.is_unsettled() && self.destinations.iter().all(|one| one.is_idle());
         let clock = Instant::now();
         let ended = self.asks.iter().any(|ask| ask.last && (idle || ask.deadline <= clock));
         if ended {
@@ -271,7 +285,8 @@ impl LookAfter {
             }
         }
         let hurry = |ask: &Ask| ask.deadline.checked_sub(LAST_REQUESTS).unwrap_or(ask.deadline);
-        let ask = self.asks.iter().flat_map(|ask| [hurry(ask), ask.deadline]).filter(|at| *at > self.started + now).min();
+        let ask =
+            self.asks.iter().flat_map(|ask| [hurry(ask), ask.deadline]).filter(|at| *at > self.started + now).min();
         let mut wake_at = self.started + until;
         if let Some(ask) = ask {
             wake_at = wake_at.min(ask);

@@ -21,6 +21,8 @@ const KEY_HEADER: &str = "galileo-api-key";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A token is renewed this long before it ends, but never sooner than after half of its life.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
+/// However short a token lives: a backend that gives out such tokens must not be asked for one before every request.
+const RENEWAL_LEAST: Duration = Duration::from_secs(10);
 
 /// The account of one backend.
 #[derive(Debug)]
@@ -299,7 +301,7 @@ fn renewal_time(token: &str, now: SystemTime) -> Option<SystemTime> {
     let claims: Value = serde_json::from_slice(&base64url(token.split('.').nth(1)?)?).ok()?;
     let expires = UNIX_EPOCH + Duration::from_secs(claims["exp"].as_f64().filter(|s| *s >= 0.0)? as u64);
     let life = expires.duration_since(now).unwrap_or_default();
-    Some(now + life.saturating_sub(RENEWAL_MARGIN).max(life / 2))
+    Some(now + life.saturating_sub(RENEWAL_MARGIN).max(life / 2).max(RENEWAL_LEAST))
 }
 
 fn base64url(text: &str) -> Option<Vec<u8>> {
@@ -403,7 +405,7 @@ mod tests {
         };
         assert_eq!(renewal(3600), Some(3300), "an hour: the margin before its end");
         assert_eq!(renewal(200), Some(100), "shorter than the margin: half of its life, not at once");
-        assert_eq!(renewal(0), Some(0), "already over");
+        assert_eq!(renewal(0), Some(10), "already over: used all the same, and asked for again soon");
         assert_eq!(renewal_time("no.claims", now), None);
         assert_eq!(renewal_time("a.b c.d", now), None);
     }

@@ -66,6 +66,12 @@ pub(super) fn update(object: &mut Object<'_>, span: &WireSpan<'_>) {
     }
     // An update has no metadata of its own; tags can carry it.
     let mut list = List::open(object.key("tags"));
+    later_tags(&mut list, record);
+    list.close();
+    object.uint("duration_ns", record.span.duration());
+}
+
+fn later_tags(list: &mut List<'_>, record: &SpanRecord<'_>) {
     for part in record.span.later_parts() {
         match part.field {
             Field::Tag => list.string(part.text()),
@@ -73,9 +79,7 @@ pub(super) fn update(object: &mut Object<'_>, span: &WireSpan<'_>) {
             _ => {}
         }
     }
-    outcome_tags(&mut list, record);
-    list.close();
-    object.uint("duration_ns", record.span.duration());
+    outcome_tags(list, record);
 }
 
 /// A trace, from the span that stands for it.
@@ -108,11 +112,16 @@ pub(super) fn open_trace(out: &mut Vec<u8>, trace: &WireTrace<'_>) {
         json::timestamp(quoted(object.key("created_at")), record.started_at_nanos());
         object.out.push(b'"');
         dataset(&mut object, &record);
+        if record.is_trace() {
+            let own = WireSpan { record, id: trace.id, moved: false, limit: trace.limit };
+            metadata(&mut object, &own);
+            tags(&mut object, &record, record.is_ended());
+        }
     }
     if let Some(id) = trace.linked_to {
-        object.key("user_metadata").extend_from_slice(b"{\"linked_trace_id\":\"");
-        object.out.extend_from_slice(&id);
-        object.out.extend_from_slice(b"\"}");
+        let mut fields = Object::open(object.key("user_metadata"));
+        fields.plain("linked_trace_id", &id);
+        fields.close();
     }
     object.key("spans").push(b'[');
 }
@@ -120,6 +129,11 @@ pub(super) fn open_trace(out: &mut Vec<u8>, trace: &WireTrace<'_>) {
 /// Writes the fields of a trace's update from the span that stands for it.
 pub(super) fn update_trace(object: &mut Object<'_>, record: &SpanRecord<'_>, limit: Limit) {
     trace_end(object, record, limit);
+    if record.is_trace() {
+        let mut list = List::open(object.key("tags"));
+        later_tags(&mut list, record);
+        list.close();
+    }
     object.uint("duration_ns", record.span.duration());
 }
 

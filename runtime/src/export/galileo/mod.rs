@@ -3,6 +3,11 @@
 pub(crate) mod account;
 #[cfg(test)]
 mod account_tests;
+mod answer;
+mod delivery;
 mod map;
+mod session;
 mod text;
 mod wire;
+
+pub(crate) use delivery::GalileoDestination;

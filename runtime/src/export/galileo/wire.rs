@@ -1,16 +1,14 @@
 //! Galileo's requests: what stands around the spans, and where each request goes.
 
+use super::account::{SDK_VALUE, Target};
 use super::map::{self, WireSpan, WireTrace};
 use super::text::Limit;
 use crate::config::ServiceSettings;
 use crate::export::json::{self, Object};
 use crate::model::SpanId;
-use crate::pipeline::combine::{Combine, NodeKey, Step, StepKind, session_of};
+use crate::pipeline::combine::{Combine, NodeKey, Step, StepKind};
 use crate::pipeline::exporter::SpanRecord;
 use crate::pipeline::store::{Key, Store};
-
-/// How this SDK names itself.
-pub(super) const CLIENT: &str = concat!("galileo-rust/", env!("CARGO_PKG_VERSION"));
 
 /// Where a request goes; the ids are the hyphenated text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +19,12 @@ pub(super) enum Route {
     Trace([u8; 36]),
 }
 
-/// Where everything is logged to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) project_id: String,
-    pub(super) log_stream_id: Option<String>,
-    pub(super) experiment_id: Option<String>,
-}
-
 /// What the body of a request is made from.
 pub(super) struct Source<'a> {
     pub(super) combine: &'a Combine,
     pub(super) store: &'a Store,
     pub(super) service: &'a ServiceSettings,
-    pub(super) scope: &'a Scope,
+    pub(super) target: &'a Target,
 }
 
 impl<'a> Source<'a> {
@@ -104,14 +94,9 @@ impl<'a> Source<'a> {
 
     fn envelope<'b>(&self, out: &'b mut Vec<u8>) -> Object<'b> {
         let mut body = Object::open(out);
-        if let Some(id) = &self.scope.log_stream_id {
-            body.string("log_stream_id", id);
-        }
-        if let Some(id) = &self.scope.experiment_id {
-            body.string("experiment_id", id);
-        }
+        scope_fields(&mut body, self.target);
         body.plain("logging_method", b"api_direct");
-        body.plain("client_version", CLIENT.as_bytes());
+        body.plain("client_version", SDK_VALUE.as_bytes());
         // The answer comes after ingestion, so that it can be believed.
         body.boolean("reliable", true);
         body
@@ -174,14 +159,6 @@ impl<'a> Source<'a> {
             map::close(out, self.store.span(node.span).span_type);
         }
     }
-
-    /// The session of the traces in a step, as the program named it.
-    pub(super) fn session_of(&self, step: &Step) -> Option<SpanRecord<'a>> {
-        let &(first, _) = step.items.first().filter(|_| matches!(step.kind, StepKind::CreateTraces { .. }))?;
-        let trace = self.combine.node(first).trace;
-        let _ = session_of(self.combine, self.store, trace);
-        self.combine.trace(trace).root.map(|root| self.record(root))
-    }
 }
 
 fn hyphenated(id: [u8; 16]) -> [u8; 36] {
@@ -189,9 +166,9 @@ fn hyphenated(id: [u8; 16]) -> [u8; 36] {
 }
 
 /// The body of a session search by the id that the program gives the session.
-pub(super) fn session_search(out: &mut Vec<u8>, scope: &Scope, external_id: &str) {
+pub(super) fn session_search(out: &mut Vec<u8>, target: &Target, external_id: &str) {
     let mut body = Object::open(out);
-    scope_fields(&mut body, scope);
+    scope_fields(&mut body, target);
     let out = body.key("filters");
     out.extend_from_slice(br#"[{"type":"text","column_id":"external_id","operator":"eq","value":"#);
     json::string(out, external_id);
@@ -199,11 +176,11 @@ pub(super) fn session_search(out: &mut Vec<u8>, scope: &Scope, external_id: &str
     body.close();
 }
 
-pub(super) fn scope_fields(body: &mut Object<'_>, scope: &Scope) {
-    if let Some(id) = &scope.log_stream_id {
+pub(super) fn scope_fields(body: &mut Object<'_>, target: &Target) {
+    if let Some(id) = &target.log_stream_id {
         body.string("log_stream_id", id);
     }
-    if let Some(id) = &scope.experiment_id {
+    if let Some(id) = &target.experiment_id {
         body.string("experiment_id", id);
     }
 }

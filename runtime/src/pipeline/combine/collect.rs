@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::node::{Completion, NONE};
 use super::{Combine, NodeKey, State, Step, StepKind, StepLimits};
-use crate::model::Field;
+use crate::model::{Field, Part};
 use crate::pipeline::store::{Key, Store};
 
 impl Combine {
@@ -95,12 +95,11 @@ impl Combine {
         let mut bytes = 0;
         let complete = self.take_trace(store, first, limits, now, &mut items, &mut bytes);
         if !limits.single && !self.nodes[self.traces[first as usize].node as usize].alone {
-            let session = session_of(self, store, first);
             while bytes < limits.bytes {
                 let Some(&next) = self.creates.front() else { break };
                 let fits = self.completes_at_once(store, next, now) == complete
                     && !self.nodes[self.traces[next as usize].node as usize].alone
-                    && session_of(self, store, next) == session;
+                    && self.session_parts(store, next).eq(self.session_parts(store, first));
                 if !fits {
                     break;
                 }
@@ -276,6 +275,12 @@ impl Combine {
         None
     }
 
+    /// What the program said about the session of a trace. One request has room for one session.
+    pub(crate) fn session_parts<'a>(&self, store: &'a Store, trace: Key) -> impl Iterator<Item = Part<'a>> + use<'a> {
+        let root = self.traces[trace as usize].root.map(|root| store.span(root).start_parts());
+        root.into_iter().flatten().filter(|part| matches!(part.field, Field::SessionId | Field::Session))
+    }
+
     /// Puts what was taken for a request back where it was, in the same order.
     pub(super) fn give_back(&mut self, items: &[(NodeKey, u32)]) {
         for &(key, _) in items.iter().rev() {
@@ -299,11 +304,4 @@ impl Combine {
 fn trace_waits(combine: &Combine, key: Key) -> bool {
     let trace = combine.trace(key);
     trace.pending == 0 && trace.requests == 0
-}
-
-/// The session of a trace; one request has room for one.
-pub(crate) fn session_of<'a>(combine: &Combine, store: &'a Store, key: Key) -> &'a str {
-    let root = combine.trace(key).root;
-    let part = root.and_then(|root| store.span(root).start_parts().find(|part| part.field == Field::SessionId));
-    part.map_or("", |part| part.text())
 }

@@ -12,7 +12,6 @@ mod outcome;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub(crate) use self::collect::session_of;
 pub(crate) use self::node::{NodeKey, State, TraceState};
 pub(crate) use self::outcome::{Finding, Refusal, Tally};
 
@@ -151,6 +150,11 @@ impl Combine {
             && self.lingering.is_empty()
     }
 
+    /// Whether no request could be made right now, even if the backend took one.
+    pub(crate) fn has_nothing_ready(&self) -> bool {
+        self.creates.is_empty() && self.groups.is_empty() && self.updates.is_empty() && self.completes.is_empty()
+    }
+
     /// Takes in what a look has changed.
     pub(crate) fn changed(&mut self, store: &mut Store, changes: &Changes, now: Duration) {
         for &key in &changes.started {
@@ -182,11 +186,14 @@ impl Combine {
     fn started(&mut self, store: &mut Store, key: Key) {
         let (trace, id, flags) = (store.span(key).trace, store.span(key).id, store.span(key).flags);
         self.open_trace(store, trace, flags);
+        if id.to_bytes() == store.span(key).trace_id.to_bytes() {
+            return self.stands_for_trace(store, key);
+        }
         let parent = self.parent_of(store, key);
         let span = store.span(key);
         let mut node = Node::new(id.to_bytes(), trace, State::Quiet);
         node.span = key;
-        node.moved = self.nodes[parent as usize].id != span.parent.to_bytes() && !span.parent.is_none();
+        node.moved = !span.parent.is_none() && self.nodes[parent as usize].id != span.parent.to_bytes();
         node.attach = parent;
         node.transparent = !span.span_type.may_have_children();
         let announced = self.distributed
@@ -207,6 +214,28 @@ impl Combine {
         }
         if wanted {
             self.want(node);
+        }
+    }
+
+    /// A trace that was begun without a span: its record is the trace, and is accepted with it.
+    fn stands_for_trace(&mut self, store: &mut Store, key: Key) {
+        let trace = store.span(key).trace;
+        let state = &mut self.traces[trace as usize];
+        if let Some(former) = state.root.replace(key) {
+            // Cannot be: the record of a trace comes before everything in it. Nothing is lost but the former root's say.
+            self.orphan_root(store, former);
+        }
+        self.traces[trace as usize].own_record = true;
+        if self.distributed {
+            self.queue_create(trace);
+        }
+    }
+
+    /// Lets go of a span that no longer stands for its trace, if nothing else needs it.
+    fn orphan_root(&mut self, store: &mut Store, key: Key) {
+        let known = self.node_of(store, key);
+        if known.is_none_or(|node| self.nodes[node as usize].state == State::Done) {
+            store.release_span(key);
         }
     }
 
@@ -245,7 +274,7 @@ impl Combine {
     fn parent_of(&mut self, store: &Store, key: Key) -> NodeKey {
         let span = store.span(key);
         let top = self.traces[span.trace as usize].node;
-        if span.parent.is_none() {
+        if span.parent.is_none() || span.parent.to_bytes() == span.trace_id.to_bytes() {
             return top;
         }
         let known = self
@@ -356,7 +385,8 @@ impl Combine {
         }
         let trace = &self.traces[key as usize];
         if !created {
-            if trace.pending > 0 && (over || trace.incremental) {
+            let something = trace.pending > 0 || trace.own_record;
+            if something && (over || trace.incremental) {
                 self.queue_create(key);
             }
             return;
@@ -382,7 +412,7 @@ impl Combine {
     fn forget_trace(&mut self, store: &mut Store, key: Key) {
         let trace = &mut self.traces[key as usize];
         trace.active = false;
-        let (top, root) = (trace.node, trace.root.take());
+        let (top, root, own_record) = (trace.node, trace.root.take(), trace.own_record);
         let mut nodes = std::mem::take(&mut trace.nodes);
         for node in nodes.drain(..).chain([top]) {
             let id = self.nodes[node as usize].id;
@@ -397,6 +427,9 @@ impl Combine {
         self.traces[key as usize].nodes = nodes;
         self.live_traces -= 1;
         if let Some(root) = root {
+            if own_record {
+                self.tally.delivered += 1;
+            }
             store.release_span(root);
         }
         store.release_trace(key);

@@ -122,6 +122,8 @@ pub(crate) struct TraceState {
     pub(super) nodes: Vec<NodeKey>,
     /// The span whose values stand for the trace; kept in the store until the trace is done.
     pub(crate) root: Option<Key>,
+    /// That is not a span of the trace but the record of the trace itself.
+    pub(crate) own_record: bool,
     /// The trace in which this process delivers what came too late (design decision D4).
     pub(crate) linked_to: Option<[u8; 16]>,
     /// A batch trace that memory does not allow to wait for its end.
@@ -141,6 +143,7 @@ impl TraceState {
             lingering: false,
             nodes: Vec::new(),
             root: None,
+            own_record: false,
             linked_to: None,
             incremental: false,
             active: false,

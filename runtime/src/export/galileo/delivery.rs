@@ -1,0 +1,488 @@
+//! The Galileo destination: logs in once, then turns what the combiner hands out into concurrent requests and its answers back into
+//! the combiner's terms.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, Stream as _};
+use http::Method;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::sync::Mutex;
+
+use super::account::{Account, AccountError, Target};
+use super::answer::{SendError, Verdict, judge, of_account};
+use super::session::{self, Session, Sessions, Wish};
+use super::wire::{Route, Source};
+use crate::config::{CompressionSetting, GalileoSettings, Limits, Mode, ServiceSettings};
+use crate::diag;
+use crate::export::gzip::Gzip;
+use crate::export::transport::{Answer, Request, Transport, TransportError};
+use crate::model::random_u64;
+use crate::pipeline::combine::{Combine, Finding, Refusal, Step, StepKind, StepLimits};
+use crate::pipeline::destination::Destination;
+use crate::pipeline::retry::Backoff;
+use crate::pipeline::stats::{Counters, DropReason};
+use crate::pipeline::store::{Changes, Store};
+
+/// Requests at a time while the backend is well.
+const PARALLEL: usize = 4;
+/// A request is closed when its spans have brought this much, unless the user's limit is lower.
+const FULL: usize = 512 * 1024;
+/// Levels of nesting in one request; more than this would trouble readers of JSON that guard their stack.
+const DEPTH: u32 = 12;
+/// Between two attempts while only a person can help.
+const STUCK: Duration = Duration::from_secs(60);
+/// Requests that run out of time get more of it, up to this.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Sends spans to a Galileo backend.
+pub(crate) struct GalileoDestination {
+    settings: GalileoSettings,
+    transport: Transport,
+    account: Arc<Mutex<Account>>,
+    target: Option<Target>,
+    asking_for_target: bool,
+    combine: Combine,
+    service: Arc<ServiceSettings>,
+    counters: Arc<Counters>,
+    sessions: Sessions,
+    /// Steps whose session is being asked for.
+    parked: VecDeque<(Wish, Step)>,
+    jobs: FuturesUnordered<Job>,
+    sending: usize,
+    limits: Limits,
+    timeout: Duration,
+    gzip: Option<Gzip>,
+    backoff: Backoff,
+    blocked_until: Duration,
+    /// The server asked for the wait, so nobody's hurry shortens it.
+    blocked_by_server: bool,
+    /// A new token was fetched after a refusal and has not been accepted since.
+    renewed: bool,
+}
+
+type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+enum Done {
+    Target(Result<Target, AccountError>),
+    Session(Wish, Result<Option<String>, SendError>),
+    Answer(Step, Result<Answer, SendError>),
+}
+
+impl GalileoDestination {
+    pub(crate) fn new(
+        settings: GalileoSettings,
+        transport: Transport,
+        mode: Mode,
+        linger: Duration,
+        limits: Limits,
+        service: Arc<ServiceSettings>,
+    ) -> Self {
+        let gzip = match settings.compression {
+            CompressionSetting::None => None,
+            CompressionSetting::Gzip => Some(Gzip::always()),
+            CompressionSetting::Auto => (!settings.api.is_loopback()).then(Gzip::frugal),
+        };
+        Self {
+            account: Arc::new(Mutex::new(Account::new(settings.clone(), transport.clone()))),
+            transport,
+            target: None,
+            asking_for_target: false,
+            combine: Combine::new(mode, linger),
+            service,
+            counters: Arc::new(Counters::new("galileo")),
+            sessions: Sessions::default(),
+            parked: VecDeque::new(),
+            jobs: FuturesUnordered::new(),
+            sending: 0,
+            limits,
+            timeout: settings.request_timeout,
+            gzip,
+            backoff: Backoff::default(),
+            blocked_until: Duration::ZERO,
+            blocked_by_server: false,
+            renewed: false,
+            settings,
+        }
+    }
+
+    /// Turns a step into a request, unless its session has to be asked for first.
+    fn start(&mut self, store: &Store, step: Step) {
+        let Some(target) = &self.target else { return };
+        let mut session = None;
+        if let (StepKind::CreateTraces { .. }, Some(&(first, _))) = (step.kind, step.items.first()) {
+            let trace = self.combine.node(first).trace;
+            match self.sessions.find(self.combine.session_parts(store, trace)) {
+                Session::None => {}
+                Session::Id(id) => session = Some(id),
+                Session::Unknown(wish) => {
+                    if !self.parked.iter().any(|(known, _)| *known == wish) {
+                        self.jobs.push(Box::pin(self.ask_for_session(target.clone(), wish.clone())));
+                    }
+                    self.parked.push_back((wish, step));
+                    return;
+                }
+            }
+        }
+        let mut body = Vec::with_capacity(4096);
+        let source = Source { combine: &self.combine, store, service: &self.service, target };
+        let route = source.write(&step, session.as_deref(), &mut body);
+        let method = if matches!(route, Route::Traces | Route::Spans) { Method::POST } else { Method::PATCH };
+        let url = url(&self.settings, target, route);
+        diag_request(&method, &url, body.len());
+        let mut own = HeaderMap::new();
+        own.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(packed) = self.gzip.as_mut().and_then(|gzip| gzip.pack(&body)) {
+            own.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            body = packed;
+        }
+        self.counters.request();
+        self.sending += 1;
+        let (transport, account, ingest, timeout) =
+            (self.transport.clone(), self.account.clone(), target.ingest, self.timeout);
+        self.jobs.push(Box::pin(async move {
+            let result = async {
+                let mut headers = headers(&account, ingest).await?;
+                headers.extend(own);
+                let request = Request { method, url, headers, body: Bytes::from(body), timeout };
+                transport.send(request).await.map_err(SendError::Transport)
+            };
+            Done::Answer(step, result.await)
+        }));
+    }
+
+    fn ask_for_session(&self, target: Target, wish: Wish) -> impl Future<Output = Done> + Send + use<> {
+        let (transport, account, timeout) = (self.transport.clone(), self.account.clone(), self.timeout);
+        let host = if target.ingest { &self.settings.ingest } else { &self.settings.api };
+        let create = host.join(&format!("v2/projects/{}/sessions", target.project_id));
+        let search = format!("{create}/search");
+        async move {
+            let ask = async {
+                let ask = |url: String, body: Vec<u8>| async {
+                    let mut headers = headers(&account, target.ingest).await?;
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    let request = session::request(url, headers, body, timeout);
+                    transport.send(request).await.map_err(SendError::Transport)
+                };
+                if let Some(body) = wish.search(&target) {
+                    let answer = ask(search, body).await?;
+                    if !answer.status.is_success() {
+                        return refused_session(answer);
+                    }
+                    if let Some(id) = session::found(&answer.body) {
+                        return Ok(Some(id));
+                    }
+                }
+                let answer = ask(create, wish.create(&target)).await?;
+                if !answer.status.is_success() {
+                    return refused_session(answer);
+                }
+                Ok(session::created(&answer.body))
+            };
+            let result = ask.await;
+            Done::Session(wish, result)
+        }
+    }
+
+    fn answered(&mut self, store: &mut Store, step: Step, result: Result<Answer, SendError>, now: Duration) {
+        self.sending -= 1;
+        let verdict = judge(&result, SystemTime::now());
+        if matches!(result, Err(SendError::Transport(TransportError::Timeout))) {
+            self.timeout = (self.timeout * 2).min(LONGEST_TIMEOUT.max(self.settings.request_timeout));
+        }
+        let finding = match verdict {
+            Verdict::Accepted => {
+                self.backoff.succeeded();
+                self.renewed = false;
+                self.timeout = self.settings.request_timeout;
+                self.combine.accepted(store, step, now)
+            }
+            Verdict::Refused(refusal, reason) => self.refused(store, step, refusal, &reason, now),
+            Verdict::Unauthorized(reason) if !self.renewed && !self.uses_key() => {
+                diag::info("galileo-token", format_args!("the token was refused ({reason}); logging in again"));
+                self.renewed = true;
+                self.blocked_until = now;
+                let account = self.account.clone();
+                self.jobs.push(Box::pin(async move {
+                    let mut account = account.lock().await;
+                    account.forget_token();
+                    Done::Target(account.target().await)
+                }));
+                self.asking_for_target = true;
+                self.combine.refused(store, step, Refusal::Later, now)
+            }
+            Verdict::Unauthorized(reason) | Verdict::Stuck(reason) => {
+                self.stuck(&reason, now);
+                self.combine.refused(store, step, Refusal::Later, now)
+            }
+            Verdict::Later { wish, reason } => {
+                self.later(wish, &reason, now);
+                self.combine.refused(store, step, Refusal::Later, now)
+            }
+        };
+        self.tell(finding);
+        self.settle_accounts();
+    }
+
+    /// Whether requests carry the key itself, so that logging in again changes nothing.
+    fn uses_key(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.ingest)
+    }
+
+    fn refused(&mut self, store: &mut Store, step: Step, refusal: Refusal, reason: &str, now: Duration) -> Finding {
+        self.counters.failure();
+        match (refusal, step.kind) {
+            // Creating a trace depends on nothing: something about the project or the route is wrong.
+            (Refusal::Unknown, StepKind::CreateTraces { .. }) => {
+                self.later(None, reason, now);
+                return self.combine.refused(store, step, Refusal::Later, now);
+            }
+            (Refusal::Never, _) => {
+                diag::warn("galileo-refused", format_args!("the backend refused a request for good: {reason}"))
+            }
+            (Refusal::Unknown, _) => diag::debug(format_args!("the backend does not know the parent yet: {reason}")),
+            _ => {}
+        }
+        self.combine.refused(store, step, refusal, now)
+    }
+
+    fn later(&mut self, wish: Option<Duration>, reason: &str, now: Duration) {
+        self.counters.failure();
+        // Several requests that fail together are one failure.
+        if now < self.blocked_until && self.backoff.failures() > 0 && wish.is_none() {
+            return;
+        }
+        let wait = self.backoff.failed(wish, random_u64());
+        diag::warn("galileo-later", format_args!("Galileo cannot be reached or is not well, spans wait: {reason}"));
+        self.blocked_by_server = wish.is_some();
+        self.blocked_until = self.blocked_until.max(now + wait);
+    }
+
+    fn stuck(&mut self, reason: &str, now: Duration) {
+        self.counters.failure();
+        diag::error(
+            "galileo-stuck",
+            format_args!("Galileo does not let us in; spans are kept and it is asked again every minute: {reason}"),
+        );
+        self.blocked_by_server = false;
+        self.blocked_until = now + STUCK;
+    }
+
+    fn tell(&self, finding: Finding) {
+        match finding {
+            Finding::None | Finding::Dropped => {}
+            Finding::WantsSingleSpans => diag::warn(
+                "galileo-single",
+                format_args!(
+                    "the backend refuses grouped or nested spans and takes the same spans alone; from now on each goes alone \
+                     (GALILEO_SINGLE_SPANS=true starts that way)"
+                ),
+            ),
+            Finding::Linked => diag::warn(
+                "galileo-linked",
+                format_args!("spans arrived after their trace was complete; they go into a linked trace"),
+            ),
+        }
+    }
+
+    fn settle_accounts(&mut self) {
+        let tally = self.combine.take_tally();
+        self.counters.deliver(tally.delivered);
+        for (reason, count) in tally.dropped.reasons() {
+            self.counters.drop_spans(reason, count);
+        }
+    }
+
+    fn take_done(&mut self, store: &mut Store, done: Done, now: Duration) {
+        match done {
+            Done::Target(result) => {
+                self.asking_for_target = false;
+                match result {
+                    Ok(target) => {
+                        diag::info(
+                            "galileo-ready",
+                            format_args!("logging to project {} at {}", target.project_id, self.settings.api),
+                        );
+                        self.backoff.succeeded();
+                        self.target = Some(target);
+                    }
+                    Err(error) => match of_account(&error) {
+                        Verdict::Later { wish, reason } => self.later(wish, &reason, now),
+                        Verdict::Stuck(reason) => self.stuck(&reason, now),
+                        _ => {}
+                    },
+                }
+            }
+            Done::Session(wish, result) => self.session_known(store, wish, result, now),
+            Done::Answer(step, result) => self.answered(store, step, result, now),
+        }
+    }
+
+    fn session_known(
+        &mut self,
+        store: &mut Store,
+        wish: Wish,
+        result: Result<Option<String>, SendError>,
+        now: Duration,
+    ) {
+        let (mine, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.parked).into_iter().partition(|(parked, _)| *parked == wish);
+        self.parked = others;
+        match result {
+            Ok(id) => {
+                if id.is_none() {
+                    diag::warn(
+                        "galileo-session",
+                        format_args!("the backend gave no session; its traces go without one"),
+                    );
+                }
+                self.sessions.learn(wish, id);
+                for (_, step) in mine {
+                    self.start(store, step);
+                }
+            }
+            Err(error) => {
+                for (_, step) in mine {
+                    self.combine.refused(store, step, Refusal::Later, now);
+                }
+                match judge(&Err(error), SystemTime::now()) {
+                    Verdict::Stuck(reason) => self.stuck(&reason, now),
+                    Verdict::Later { wish, reason } => self.later(wish, &reason, now),
+                    _ => self.later(None, "the session could not be asked for", now),
+                }
+            }
+        }
+    }
+
+    /// Whether there is anything to log in for.
+    fn step_limits(&self) -> StepLimits {
+        StepLimits { bytes: FULL.min(self.limits.body / 2), depth: DEPTH, single: self.settings.single_spans }
+    }
+}
+
+impl Destination for GalileoDestination {
+    fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn keeps_traces(&self) -> bool {
+        true
+    }
+
+    fn changed(&mut self, store: &mut Store, changes: &Changes, now: Duration) {
+        self.counters.accept(changes.accepted);
+        self.combine.changed(store, changes, now);
+        self.settle_accounts();
+    }
+
+    fn pump(&mut self, store: &mut Store, now: Duration) {
+        if now < self.blocked_until || self.asking_for_target {
+            return;
+        }
+        if self.target.is_none() {
+            self.asking_for_target = true;
+            let account = self.account.clone();
+            self.jobs.push(Box::pin(async move { Done::Target(account.lock().await.target().await) }));
+            return;
+        }
+        // One request asks whether the outage is over; the rest follow it.
+        let parallel = if self.backoff.failures() > 0 { 1 } else { PARALLEL };
+        while self.sending + self.parked.len() < parallel {
+            let Some(step) = self.combine.next(store, self.step_limits(), now) else { break };
+            self.start(store, step);
+        }
+        self.settle_accounts();
+    }
+
+    fn poll(&mut self, store: &mut Store, now: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let mut any = false;
+        while let Poll::Ready(Some(done)) = Pin::new(&mut self.jobs).poll_next(cx) {
+            self.take_done(store, done, now);
+            any = true;
+        }
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let work = self.target.is_none() || !self.combine.has_nothing_ready();
+        let blocked =
+            (work && self.blocked_until > Duration::ZERO && self.jobs.is_empty()).then_some(self.blocked_until);
+        match (blocked, self.combine.deadline()) {
+            (Some(blocked), Some(own)) => Some(blocked.max(own.min(blocked))),
+            (blocked, own) => blocked.or(own.map(|own| own.max(self.blocked_until))),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sending == 0 && self.parked.is_empty() && self.combine.is_idle()
+    }
+
+    fn hurry(&mut self, now: Duration) {
+        if !self.blocked_by_server {
+            self.blocked_until = self.blocked_until.min(now);
+        }
+    }
+
+    fn stop_lingering(&mut self, store: &mut Store, now: Duration) {
+        self.combine.stop_lingering(store, now);
+        self.settle_accounts();
+    }
+
+    fn resume_lingering(&mut self) {
+        self.combine.resume_lingering();
+    }
+
+    fn shut_down(&mut self, _store: &mut Store) {
+        self.settle_accounts();
+        let left = self.counters.account(0).queued;
+        self.counters.drop_spans(DropReason::Shutdown, left);
+    }
+}
+
+async fn headers(account: &Mutex<Account>, ingest: bool) -> Result<HeaderMap, SendError> {
+    let mut account = account.lock().await;
+    if ingest { Ok(account.ingest_headers()) } else { account.api_headers().await.map_err(SendError::Account) }
+}
+
+/// A refusal for now is an error, one for good means "no session".
+fn refused_session(answer: Answer) -> Result<Option<String>, SendError> {
+    match judge(&Ok(answer), SystemTime::now()) {
+        Verdict::Later { wish, reason } => {
+            Err(SendError::Account(AccountError::Unavailable { reason, retry_after: wish }))
+        }
+        Verdict::Unauthorized(reason) | Verdict::Stuck(reason) => {
+            Err(SendError::Account(AccountError::Refused { reason }))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn url(settings: &GalileoSettings, target: &Target, route: Route) -> String {
+    let project = &target.project_id;
+    let text = |id: &[u8; 36]| String::from_utf8_lossy(id).into_owned();
+    match (route, target.ingest) {
+        (Route::Traces, true) => settings.ingest.join(&format!("ingest/traces/{project}")),
+        (Route::Spans, true) => settings.ingest.join(&format!("ingest/spans/{project}")),
+        (Route::Traces, false) => settings.api.join(&format!("v2/projects/{project}/traces")),
+        (Route::Spans, false) => settings.api.join(&format!("v2/projects/{project}/spans")),
+        (Route::Span(id), ingest) => {
+            let host = if ingest { &settings.ingest } else { &settings.api };
+            host.join(&format!("v2/projects/{project}/spans/{}", text(&id)))
+        }
+        (Route::Trace(id), ingest) => {
+            let host = if ingest { &settings.ingest } else { &settings.api };
+            host.join(&format!("v2/projects/{project}/traces/{}", text(&id)))
+        }
+    }
+}
+
+fn diag_request(method: &Method, url: &str, bytes: usize) {
+    if diag::says(diag::LogLevel::Debug) {
+        diag::debug(format_args!("{method} {url} ({bytes} bytes)"));
+    }
+}

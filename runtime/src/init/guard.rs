@@ -1,0 +1,162 @@
+//! The guard, and flushing: blocks the calling thread and nothing else, for no longer than it was told.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+
+use super::running::{self, Running};
+use crate::pipeline::stats::{DropReason, Report};
+use crate::pipeline::worker::Worker;
+
+/// What an answer may be late by before the asker goes on without it.
+const GRACE: Duration = Duration::from_millis(80);
+
+/// Recording goes on while this lives. Dropping it delivers what is left, within the configured flush timeout.
+#[must_use = "recording ends when the guard is dropped; bind it to a name such as `_galileo`"]
+pub struct Guard {
+    running: Option<Running>,
+    timeout: Duration,
+}
+
+impl Guard {
+    pub(super) fn new(running: Running, timeout: Duration) -> Self {
+        Self { running: Some(running), timeout }
+    }
+
+    /// Waits until everything that has been recorded is delivered, at most `timeout`, and says what became of it.
+    ///
+    /// Blocks the calling thread and never enters its runtime; in async code use [`flush_async`](crate::flush_async). A trace that other
+    /// services know is completed when it has been quiet for the linger time, or shortly before the timeout.
+    pub fn flush(&self, timeout: Duration) -> Report {
+        match self.running.as_ref().and_then(|running| running.worker.as_ref()) {
+            Some(worker) => wait(worker, timeout, false),
+            None => Report::default(),
+        }
+    }
+
+    /// Stops recording, waits until everything is delivered, at most `timeout`, and says what became of it. Spans that are still open
+    /// end as cancelled.
+    pub fn shutdown(mut self, timeout: Duration) -> Report {
+        self.stop(timeout)
+    }
+
+    /// As [`shutdown`](Self::shutdown), without blocking the calling thread.
+    pub async fn shutdown_async(mut self, timeout: Duration) -> Report {
+        match self.running.take() {
+            Some(running) => off_thread(move || end(&running, timeout)).await,
+            None => Report::default(),
+        }
+    }
+
+    fn stop(&mut self, timeout: Duration) -> Report {
+        match self.running.take() {
+            Some(running) => end(&running, timeout),
+            None => Report::default(),
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.stop(self.timeout);
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Waits until everything that has been recorded is delivered, at most `timeout`, and says what became of it; at once and empty when
+/// nothing runs.
+///
+/// Blocks the calling thread; see [`Guard::flush`].
+pub fn flush(timeout: Duration) -> Report {
+    match running::current().and_then(|running| running.worker) {
+        Some(worker) => wait(&worker, timeout, false),
+        None => Report::default(),
+    }
+}
+
+/// As [`flush`], without blocking the calling thread; runs on any executor.
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// let report = galileo::flush_async(std::time::Duration::from_secs(1)).await;
+/// assert_eq!(report.accepted, 0, "nothing runs, so nothing was recorded");
+/// # });
+/// ```
+pub async fn flush_async(timeout: Duration) -> Report {
+    match running::current().and_then(|running| running.worker) {
+        Some(worker) => off_thread(move || wait(&worker, timeout, false)).await,
+        None => Report::default(),
+    }
+}
+
+fn end(running: &Running, timeout: Duration) -> Report {
+    // First nobody records any more, then what was recorded is delivered; only then may another `init` begin.
+    if let Some(worker) = &running.worker {
+        crate::pipeline::global::uninstall(worker.queue());
+        let report = wait(worker, timeout, true);
+        running::stop(running);
+        return report;
+    }
+    running::stop(running);
+    Report::default()
+}
+
+fn wait(worker: &Arc<Worker>, timeout: Duration, last: bool) -> Report {
+    let answered = worker.ask(timeout, last).wait(timeout.saturating_add(GRACE));
+    let mut accounts = worker.accounts();
+    if last && !answered {
+        // The worker is held up by somebody's exporter; what it still has will not be asked for again.
+        for account in &mut accounts {
+            account.dropped.add(DropReason::Shutdown, std::mem::take(&mut account.queued));
+        }
+    }
+    Report::of(accounts)
+}
+
+/// Runs `work` on a thread of its own and waits for it without blocking; where no thread can be had, blocks after all.
+fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> OffThread<T> {
+    let (sender, receiver) = oneshot::channel();
+    let work = Arc::new(std::sync::Mutex::new(Some(work)));
+    let theirs = work.clone();
+    let take =
+        |work: &std::sync::Mutex<Option<_>>| work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let spawned = std::thread::Builder::new().name("galileo-flush".to_owned()).spawn(move || {
+        if let Some(work) = take(&theirs) {
+            // Nobody may be waiting any more.
+            let _ = sender.send(work());
+        }
+    });
+    let done = if spawned.is_err() {
+        work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take().map(|work| work())
+    } else {
+        None
+    };
+    OffThread { receiver, done }
+}
+
+struct OffThread<T> {
+    receiver: oneshot::Receiver<T>,
+    done: Option<T>,
+}
+
+impl<T> Unpin for OffThread<T> {}
+
+impl<T: Default> Future for OffThread<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        if let Some(done) = self.done.take() {
+            return Poll::Ready(done);
+        }
+        Pin::new(&mut self.receiver).poll(cx).map(Result::unwrap_or_default)
+    }
+}

@@ -1,0 +1,197 @@
+//! The pipeline that runs in this process, if one does.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::builder::ConfigBuilder;
+use super::guard::Guard;
+use crate::capture;
+use crate::config::{ExporterKind, Mode, PropagatorKind, SamplingSettings, ServiceSettings, Settings};
+use crate::diag;
+use crate::error::InitError;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::global;
+use crate::pipeline::queue::Queue;
+use crate::pipeline::whole::WholeSpans;
+use crate::pipeline::worker::{Waker, Worker};
+use crate::propagation;
+use crate::sampling::Sampler;
+use crate::status::{ExporterStatus, Status};
+
+/// The share of the memory budget that the hand-off has; the rest is for spans that wait for their requests.
+const HAND_OFF_SHARE: usize = 4;
+
+static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+
+/// A running pipeline, or the place of one that was switched off by a setting.
+#[derive(Clone)]
+pub(super) struct Running {
+    id: u32,
+    pub(super) worker: Option<Arc<Worker>>,
+    mode: Mode,
+    service: Arc<ServiceSettings>,
+}
+
+fn lock() -> MutexGuard<'static, Option<Running>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The pipeline that runs now.
+pub(super) fn current() -> Option<Running> {
+    lock().clone()
+}
+
+/// Starts the pipeline that `settings` describe.
+pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard, InitError> {
+    let mut running = lock();
+    if running.is_some() {
+        return Err(InitError::AlreadyRunning);
+    }
+    diag::set_level(settings.log_level);
+    let id = global::next_generation();
+    let service = Arc::new(settings.service.clone());
+    let mut started = Running { id, worker: None, mode: settings.mode, service: service.clone() };
+    let ConfigBuilder { exporters, propagators, sampler, .. } = builder;
+    if settings.recording {
+        let destinations = destinations(&settings, exporters, &service)?;
+        if !destinations.is_empty() {
+            // Made before anything global changes, so that a failure leaves no trace.
+            started.worker = start_worker(&settings, destinations, id);
+        }
+    }
+    if let Some(worker) = &started.worker {
+        capture::set_limit(settings.limits.value);
+        propagation::install(propagators.unwrap_or_else(|| named_propagators(&settings.propagators)));
+        let sampler = sampler.unwrap_or_else(|| sampler_of(settings.sampling));
+        global::install(worker.queue(), settings.mode == Mode::Distributed, sampler);
+    }
+    *running = Some(started.clone());
+    Ok(Guard::new(started, settings.flush_timeout))
+}
+
+/// Starts the worker. Without a thread nothing is recorded, and that is said; the program runs on.
+fn start_worker(settings: &Settings, destinations: Vec<Box<dyn Destination>>, id: u32) -> Option<Arc<Worker>> {
+    let waker = Waker::new();
+    let queue = Arc::new(Queue::new(id, settings.limits.queue / HAND_OFF_SHARE, waker.callback()));
+    let memory = settings.limits.queue - settings.limits.queue / HAND_OFF_SHARE;
+    match Worker::start(queue, waker, destinations, memory) {
+        Ok(worker) => Some(Arc::new(worker)),
+        Err(error) => {
+            diag::error(
+                "no-thread",
+                format_args!("the worker thread could not be started, nothing is recorded: {error}"),
+            );
+            None
+        }
+    }
+}
+
+fn destinations(
+    settings: &Settings,
+    exporters: Vec<Box<dyn crate::export::Exporter>>,
+    service: &Arc<ServiceSettings>,
+) -> Result<Vec<Box<dyn Destination>>, InitError> {
+    let distributed = settings.mode == Mode::Distributed;
+    let mut all: Vec<Box<dyn Destination>> = Vec::new();
+    for kind in &settings.exporters {
+        all.push(built_in(*kind, settings, service, distributed)?);
+    }
+    for exporter in exporters {
+        all.push(Box::new(WholeSpans::new(exporter, service.clone(), distributed)));
+    }
+    Ok(all)
+}
+
+fn built_in(
+    kind: ExporterKind,
+    settings: &Settings,
+    service: &Arc<ServiceSettings>,
+    distributed: bool,
+) -> Result<Box<dyn Destination>, InitError> {
+    match kind {
+        ExporterKind::Galileo => galileo(settings, service),
+        ExporterKind::Stdout => {
+            let exporter = crate::export::Pretty::default();
+            Ok(Box::new(WholeSpans::new(Box::new(exporter), service.clone(), distributed)))
+        }
+        ExporterKind::Otlp => Err(InitError::MissingFeature { wanted: "the exporter `otlp`".into(), feature: "otlp" }),
+        ExporterKind::LangSmith => {
+            Err(InitError::MissingFeature { wanted: "the exporter `langsmith`".into(), feature: "langsmith" })
+        }
+    }
+}
+
+#[cfg(feature = "galileo")]
+fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
+    use crate::export::galileo::GalileoDestination;
+    use crate::export::transport::Transport;
+    let galileo = settings
+        .galileo
+        .clone()
+        .ok_or(InitError::MissingFeature { wanted: "the exporter `galileo`".into(), feature: "galileo" })?;
+    let transport = Transport::new(&galileo.api)?;
+    Ok(Box::new(GalileoDestination::new(
+        galileo,
+        transport,
+        settings.mode,
+        settings.trace_linger,
+        settings.limits,
+        service.clone(),
+    )))
+}
+
+#[cfg(not(feature = "galileo"))]
+fn galileo(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
+    Err(InitError::MissingFeature { wanted: "the exporter `galileo`".into(), feature: "galileo" })
+}
+
+fn named_propagators(kinds: &[PropagatorKind]) -> propagation::Propagators {
+    use propagation::{BaggagePropagator, GalileoPropagator, LangSmithPropagator, Propagators, TraceContextPropagator};
+    kinds.iter().fold(Propagators::none(), |all, kind| match kind {
+        PropagatorKind::Galileo => all.with(GalileoPropagator),
+        PropagatorKind::TraceContext => all.with(TraceContextPropagator),
+        PropagatorKind::Baggage => all.with(BaggagePropagator),
+        PropagatorKind::LangSmith => all.with(LangSmithPropagator),
+    })
+}
+
+fn sampler_of(settings: SamplingSettings) -> Sampler {
+    let sampler = Sampler::ratio(settings.ratio);
+    if settings.parent_based { sampler.parent_based() } else { sampler }
+}
+
+/// Takes the pipeline out, if it is still the one with this guard; spans that are open go on, unrecorded.
+pub(super) fn stop(started: &Running) {
+    if let Some(worker) = &started.worker {
+        global::uninstall(worker.queue());
+    }
+    let mut running = lock();
+    if running.as_ref().is_some_and(|running| running.id == started.id) {
+        *running = None;
+    }
+}
+
+/// What the SDK is doing right now.
+///
+/// ```
+/// assert!(!galileo::status().recording, "nothing was started");
+/// ```
+#[must_use]
+pub fn status() -> Status {
+    let Some(running) = current() else { return Status::default() };
+    let mut status = Status {
+        recording: running.worker.is_some(),
+        mode: Some(running.mode),
+        service_name: running.service.name.clone(),
+        exporters: Vec::new(),
+    };
+    if let Some(worker) = &running.worker {
+        let accounts = worker.accounts();
+        status.exporters = worker
+            .counters()
+            .iter()
+            .zip(accounts)
+            .map(|(counters, account)| ExporterStatus::of(counters, account))
+            .collect();
+    }
+    status
+}

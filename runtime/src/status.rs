@@ -1,0 +1,41 @@
+//! What the SDK is doing, as plain data.
+
+use crate::config::Mode;
+use crate::pipeline::stats::{Account, Counters};
+use std::sync::atomic::Ordering;
+
+/// What the SDK is doing right now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether spans are recorded.
+    pub recording: bool,
+    /// When they are sent; `None` when nothing was started.
+    pub mode: Option<Mode>,
+    /// The name of this process in traces.
+    pub service_name: String,
+    /// Each exporter.
+    pub exporters: Vec<ExporterStatus>,
+}
+
+/// How one exporter is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExporterStatus {
+    /// Its books.
+    pub account: Account,
+    /// Requests, or batches, that were sent.
+    pub requests: u64,
+    /// Those of them that failed or were refused.
+    pub failures: u64,
+}
+
+impl ExporterStatus {
+    pub(crate) fn of(counters: &Counters, account: Account) -> Self {
+        Self {
+            account,
+            requests: counters.requests.load(Ordering::Relaxed),
+            failures: counters.failures.load(Ordering::Relaxed),
+        }
+    }
+}
