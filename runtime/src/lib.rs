@@ -13,6 +13,7 @@ mod dataset;
 mod diag;
 mod error;
 pub mod export;
+pub mod guide;
 mod http;
 mod init;
 pub mod logger;

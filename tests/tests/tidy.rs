@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Past this many lines of code (tests at the end of a file aside) there is a second noun in the file.
+/// Past this many lines of code (comments, and tests at the end of a file, aside) there is a second noun in the file.
 const LINES_OF_CODE: usize = 450;
 
 /// A text file of the repository.
@@ -313,12 +313,13 @@ fn nothing_is_left_unfinished_or_skipped() {
 #[test]
 fn files_stay_readable() {
     let mut broken = Vec::new();
-    for file in files().iter().filter(|file| file.path.ends_with(".rs") && !file.path.starts_with("tests/")) {
-        let lines = file.code().count();
+    let tests = |path: &str| path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("tests.rs");
+    for file in files().iter().filter(|file| file.path.ends_with(".rs") && !tests(&file.path)) {
+        let lines = file.statements().filter(|(_, line)| !line.trim().is_empty()).count();
         if lines > LINES_OF_CODE {
-            broken.push(format!("{}: {lines} lines", file.path));
+            broken.push(format!("{}: {lines} lines of code", file.path));
         }
-        if !file.text.starts_with("//!") && file.path.contains("/src/") && !file.path.ends_with("/tests.rs") {
+        if !file.text.starts_with("//!") && file.path.contains("/src/") {
             broken.push(format!("{}: the top does not say what the file is for", file.path));
         }
     }
