@@ -577,6 +577,25 @@ pub struct Session {
     pub trace_count: u64,
 }
 
+/// A session and what its traces add up to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionSummary {
+    /// The session.
+    pub session: Session,
+    /// Its place in the order of creation.
+    pub number: i64,
+    /// When its first trace began.
+    pub first_ns: i64,
+    /// When its last trace began.
+    pub last_ns: i64,
+    /// Tokens of its traces.
+    pub tokens: u64,
+    /// Traces in which something failed.
+    pub failed: u64,
+    /// Traces with open spans.
+    pub open: u64,
+}
+
 /// A trace was created or changed. Sent after the change is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {

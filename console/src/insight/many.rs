@@ -1,6 +1,6 @@
 //! The same questions over many traces: which services are slow, which errors recur, what a shared cache would save.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub struct ServiceTimes {
 /// What many traces have in common.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Overview {
-    /// How many traces it was made from.
+    /// How many traces it was made from, all of them ended.
     pub traces: u64,
     /// How many spans those had.
     pub spans: u64,
@@ -84,18 +84,19 @@ impl Sum {
     }
 }
 
-/// Looks at many traces, given with details. `now` ends the spans that are open.
+/// Looks at many traces, given with details; those with open spans are left out.
 #[must_use]
-pub fn overview(views: &[TraceView], now: i64) -> Overview {
+pub fn overview(views: &[TraceView]) -> Overview {
     let mut overview = Overview::default();
     let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
     let mut caches: BTreeMap<(String, Option<String>), (u64, Sum)> = BTreeMap::new();
     let mut services: BTreeMap<String, (Vec<i64>, u64, i64)> = BTreeMap::new();
     // What was called with the same input anywhere before: a cache that all requests share would have had it.
-    let mut known: HashMap<u64, ()> = HashMap::new();
+    let mut known: HashSet<u64> = HashSet::new();
 
-    for view in views {
-        let timing = Timing::of(view, now);
+    // What is still running has no durations yet, and its last span would look like a bottleneck.
+    for view in views.iter().filter(|view| view.spans.iter().all(|span| !span.open)) {
+        let timing = Timing::of(view, view.summary.start_ns);
         let calls = Calls::of(view);
         let trace = view.summary.id;
         overview.traces += 1;
@@ -115,7 +116,7 @@ pub fn overview(views: &[TraceView], now: i64) -> Overview {
             add(Kind::Bottleneck, index, String::new(), time);
         }
         for (same, spans) in cost::groups(view, &calls) {
-            let before = known.insert(same, ()).is_some();
+            let before = !known.insert(same);
             for &index in spans.iter().skip(usize::from(!before)) {
                 add(Kind::Repeat, index, String::new(), cost::duration(view, &timing, index));
             }

@@ -8,6 +8,7 @@
 mod call;
 mod cost;
 mod many;
+mod map;
 mod path;
 mod shape;
 
@@ -17,7 +18,8 @@ mod tests;
 use serde::Serialize;
 
 pub use call::Calls;
-pub use many::{Group, Overview, overview};
+pub use many::{Group, Overview, ServiceTimes, overview};
+pub use map::{Edge, Node, ServiceMap};
 pub use path::Timing;
 
 use crate::model::{Id, Outcome, SpanNode, TraceView};

@@ -296,7 +296,9 @@ fn an_overview_counts_over_traces() {
     let mut failing = one();
     failing.summary.id = id(98);
     fail(&mut failing, 2, "disk full");
-    let overview = overview(&[one(), failing], 0);
+    let mut running = one();
+    running.spans[2].open = true;
+    let overview = overview(&[one(), failing, running]);
     assert_eq!((overview.traces, overview.spans, overview.failed, overview.time_ns), (2, 6, 1, 200_000_000));
     let services: Vec<(&str, u64, u64, i64)> =
         overview.services.iter().map(|s| (s.service.as_str(), s.calls, s.failed, s.path_ns / 1_000_000)).collect();

@@ -9,6 +9,7 @@ mod merge;
 mod row;
 mod schema;
 mod search;
+mod session;
 #[cfg(test)]
 mod tests;
 mod trace_row;

@@ -26,11 +26,13 @@ macro_rules! asset {
 static ASSETS: &[Asset] = &[
     asset!("base.css", STYLE),
     asset!("list.css", STYLE),
+    asset!("pages.css", STYLE),
     asset!("panel.css", STYLE),
     asset!("trace.css", STYLE),
     asset!("theme.js", SCRIPT),
     asset!("shared.js", SCRIPT),
     asset!("list.js", SCRIPT),
+    asset!("page.js", SCRIPT),
     asset!("trace.js", SCRIPT),
     asset!("tree.js", SCRIPT),
     asset!("waterfall.js", SCRIPT),

@@ -13,8 +13,22 @@ pub(crate) struct Piece {
 /// The table of the comparison grows with the product of both lengths; longer middles are shown as one change.
 const MOST_WORDS: usize = 1_500;
 
-/// Compares word by word.
+/// Below this part in common, two texts are easier to read one after the other than mixed.
+const ALIKE: f64 = 0.4;
+
+/// Compares word by word; texts that have little in common come whole, the old one first.
 pub(crate) fn words(old: &str, new: &str) -> Vec<Piece> {
+    let pieces = compared(old, new);
+    let same: usize = pieces.iter().filter(|piece| piece.kind == "same").map(|piece| piece.text.trim().len()).sum();
+    let shorter = old.len().min(new.len());
+    if shorter > 0 && (same as f64) < shorter as f64 * ALIKE {
+        let whole = |kind, text: &str| Piece { kind, text: visible(text).into_owned() };
+        return vec![whole("gone", old), whole("same", "\n\n"), whole("new", new)];
+    }
+    pieces
+}
+
+fn compared(old: &str, new: &str) -> Vec<Piece> {
     let (old, new) = (split(old), split(new));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(a, b)| a == b).count();
@@ -109,6 +123,11 @@ mod tests {
         assert_eq!(show("key is abc, ok", "key is ***, ok"), "key is -abc-+***+, ok");
         assert_eq!(show("same", "same"), "same");
         assert_eq!(show("", "new"), "+new+");
+    }
+
+    #[test]
+    fn texts_with_little_in_common_are_not_mixed() {
+        assert_eq!(show("four moons of Jupiter", "try again later"), "-four moons of Jupiter-\n\n+try again later+");
     }
 
     #[test]

@@ -4,13 +4,18 @@
 mod asset;
 mod block;
 mod colour;
+mod compare;
 mod diff;
 mod fail;
 mod format;
+mod insight;
 mod json;
 mod list;
 mod live;
+mod map;
 mod panel;
+mod sample;
+mod session;
 mod summary;
 mod text;
 mod trace;
@@ -29,7 +34,8 @@ use crate::AppState;
 use crate::store::Store;
 
 /// The sections of the bar on top: address and name.
-pub(crate) const SECTIONS: &[(&str, &str)] = &[("/", "Traces")];
+pub(crate) const SECTIONS: &[(&str, &str)] =
+    &[("/", "Traces"), ("/sessions", "Sessions"), ("/services", "Services"), ("/insights", "Insights")];
 
 /// Scripts and styles only from here, nothing inline, no frames, and no script may turn text into markup (trusted types).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -59,6 +65,13 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/traces/{trace}/rows", get(trace::rows))
         .route("/traces/{trace}/summary", get(trace::summary))
         .route("/traces/{trace}/spans/{span}", get(trace::span))
+        .route("/traces/{trace}/map", get(map::of_trace))
+        .route("/traces/{trace}/insights", get(insight::of_trace))
+        .route("/sessions", get(session::page))
+        .route("/sessions/{session}", get(session::one))
+        .route("/services", get(map::page))
+        .route("/insights", get(insight::page))
+        .route("/compare", get(compare::page))
         .route("/events", get(live::events))
         .route("/assets/{name}", get(asset::get))
         .layer(Extension(Arc::<colour::Palette>::default()))

@@ -3,7 +3,7 @@
 use super::text::{one_line, visible};
 use super::{Ui, format, list};
 use crate::insight::{self, Timing};
-use crate::model::{SpanNode, TraceView};
+use crate::model::{Id, SpanNode, TraceView};
 use crate::time::format_iso;
 
 /// Errors whose way is spelled out.
@@ -26,6 +26,15 @@ pub(crate) struct Summary {
     pub(crate) place: String,
     pub(crate) notes: Vec<Note>,
     pub(crate) acts: Vec<Act>,
+    pub(crate) tabs: Vec<Tab>,
+}
+
+/// A view of the trace.
+pub(crate) struct Tab {
+    pub(crate) href: String,
+    pub(crate) label: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) current: bool,
 }
 
 /// A service and how many spans it made.
@@ -61,7 +70,7 @@ pub(crate) struct Act {
 }
 
 impl Summary {
-    pub(crate) fn of(ui: &Ui, trace: &TraceView, timing: &Timing) -> Summary {
+    pub(crate) fn of(ui: &Ui, trace: &TraceView, timing: &Timing, tab: &str) -> Summary {
         let row = &trace.summary;
         let mut services: Vec<Service> = Vec::new();
         for name in trace.spans.iter().filter_map(|span| span.service.as_deref()) {
@@ -90,9 +99,44 @@ impl Summary {
             started_ms: format::millis(row.start_ns),
             place: visible(&format!("{} / {}", row.project_name, row.log_stream_name)).into_owned(),
             notes,
-            acts: Vec::new(),
+            acts: acts(trace),
+            tabs: tabs(row.id, tab),
         }
     }
+}
+
+fn tabs(id: Id, current: &str) -> Vec<Tab> {
+    let tab = |name: &str, label, icon| Tab {
+        href: if name == "tree" { format!("/traces/{id}") } else { format!("/traces/{id}/{name}") },
+        label,
+        icon,
+        current: name == current,
+    };
+    vec![tab("tree", "Tree", "workflow"), tab("map", "Services", "map"), tab("insights", "Insights", "insight")]
+}
+
+fn acts(trace: &TraceView) -> Vec<Act> {
+    let id = trace.summary.id;
+    let act = |href, label, icon, title, download| Act { href, label, icon, title, download };
+    let mut acts = Vec::new();
+    if let Some(session) = trace.summary.session_id {
+        acts.push(act(
+            format!("/sessions/{session}"),
+            "Session",
+            "session",
+            "The conversation that this trace is part of",
+            false,
+        ));
+    }
+    acts.push(act(format!("/compare?a={id}"), "Compare", "compare", "Compare with another trace", false));
+    acts.push(act(
+        format!("/api/console/traces/{id}"),
+        "JSON",
+        "save",
+        "Download the trace with all inputs and outputs",
+        true,
+    ));
+    acts
 }
 
 fn link(span: &SpanNode, gap: bool) -> Part {

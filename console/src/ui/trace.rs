@@ -56,27 +56,27 @@ pub(crate) async fn page(
 ) -> Result<Html<String>, Fail> {
     let id = parse(&trace)?;
     let now = now_ns();
-    let view = load(&ui, id).await?;
+    let view = load(&ui, id, Depth::Outline).await?;
     let timing = Timing::of(&view, now);
     let panel = match chosen.span.as_deref() {
         Some(span) if span != TRACE => panel(&ui, id, span).await.unwrap_or_else(|_| Panel::trace(&view, &timing)),
         _ => Panel::trace(&view, &timing),
     };
-    Ok(Html(TracePage { section: "/", summary: Summary::of(&ui, &view, &timing), panel }.render()?))
+    Ok(Html(TracePage { section: "/", summary: Summary::of(&ui, &view, &timing, "tree"), panel }.render()?))
 }
 
 /// `GET /traces/{trace}/summary`
 pub(crate) async fn summary(ui: Ui, Path(trace): Path<String>) -> Result<Html<String>, Fail> {
-    let view = load(&ui, parse(&trace)?).await?;
+    let view = load(&ui, parse(&trace)?, Depth::Outline).await?;
     let timing = Timing::of(&view, now_ns());
-    Ok(Html(SummaryFragment { summary: Summary::of(&ui, &view, &timing) }.render()?))
+    Ok(Html(SummaryFragment { summary: Summary::of(&ui, &view, &timing, "tree") }.render()?))
 }
 
 /// `GET /traces/{trace}/spans/{span}`: the panel; `trace` in place of a span's id means the trace itself.
 pub(crate) async fn span(ui: Ui, Path((trace, span)): Path<(String, String)>) -> Result<Html<String>, Fail> {
     let id = parse(&trace)?;
     let panel = if span == TRACE {
-        let view = load(&ui, id).await?;
+        let view = load(&ui, id, Depth::Outline).await?;
         let timing = Timing::of(&view, now_ns());
         Panel::trace(&view, &timing)
     } else {
@@ -91,13 +91,13 @@ async fn panel(ui: &Ui, trace: Id, span: &str) -> Result<Panel, Fail> {
     Ok(Panel::span(&view, |service| ui.palette.colour(service)))
 }
 
-fn parse(trace: &str) -> Result<Id, Fail> {
+pub(super) fn parse(trace: &str) -> Result<Id, Fail> {
     trace.parse::<Id>().map(Id::as_v4).map_err(|_| Fail::Address("A trace's id is a UUID or 32 hexadecimal digits."))
 }
 
-async fn load(ui: &Ui, id: Id) -> Result<TraceView, Fail> {
+pub(super) async fn load(ui: &Ui, id: Id, depth: Depth) -> Result<TraceView, Fail> {
     ui.store
-        .trace(id, Depth::Outline)
+        .trace(id, depth)
         .await?
         .ok_or(Fail::Missing("No trace has that id. It may have been pruned, or its spans are still on their way."))
 }
@@ -175,7 +175,7 @@ fn is_zero(value: &u8) -> bool {
 
 /// `GET /traces/{trace}/rows`, with `?from=` for a later piece.
 pub(crate) async fn rows(ui: Ui, Path(trace): Path<String>, Query(piece): Query<Piece>) -> Result<Json<Rows>, Fail> {
-    let view = load(&ui, parse(&trace)?).await?;
+    let view = load(&ui, parse(&trace)?, Depth::Outline).await?;
     let now = now_ns();
     let timing = Timing::of(&view, now);
     Ok(Json(Rows::of(&ui, &view, &timing, now, piece.from)))

@@ -24,6 +24,7 @@ pub(crate) const ALL: &[Case] = &[
     Case { name: "a span is chosen by click, key and address", smoke: true, run: choose },
     Case { name: "a running trace grows while it is looked at", smoke: true, run: grow },
     Case { name: "filters narrow the list and stand in the address", smoke: true, run: filter },
+    Case { name: "sessions, services, insights and comparisons open and link", smoke: true, run: pages },
     Case { name: "payloads in every field stay text", smoke: true, run: some_payloads },
     Case { name: "all payloads in every field stay text", smoke: false, run: all_payloads },
     Case { name: "ten thousand spans are interactive within a second", smoke: false, run: many },
@@ -200,6 +201,42 @@ fn filter(world: &World) -> Result<(), String> {
     clean(&page)
 }
 
+fn pages(world: &World) -> Result<(), String> {
+    let session = world.console.session("a night of four moons")?;
+    let mut ids = Vec::new();
+    for (age, failing) in [(30_000.0, false), (20_000.0, true)] {
+        let (id, trace) = seed::trace(seed::now() - age, &seed::ask(1.0, failing));
+        world.console.trace(&trace, true, Some(&session))?;
+        ids.push(id);
+    }
+    let page = world.chrome.page(&world.console.origin(), 1300, 850)?;
+    page.go("/sessions")?;
+    page.wait("document.querySelector('.sessions b').textContent === 'a night of four moons'")?;
+    page.click(".sessions a")?;
+    page.wait("document.querySelectorAll('.turn').length === 2 && document.querySelector('.turn .asked').textContent.includes('1610')")?;
+    page.go("/services")?;
+    page.wait("document.querySelectorAll('.node').length > 4 && document.querySelectorAll('.edge').length > 4")?;
+    page.go("/insights?range=1h")?;
+    page.wait("[...document.querySelectorAll('.chapter h2')].some((e) => e.textContent === 'Errors by origin')")?;
+    page.go(&format!("/traces/{}/map", ids[0]))?;
+    page.wait("document.querySelectorAll('.node').length === 6")?;
+    page.go(&format!("/traces/{}/insights", ids[0]))?;
+    for title in ["Errors by origin", "Bottleneck", "Retries"] {
+        page.wait(&format!("[...document.querySelectorAll('.chapter h2')].some((e) => e.textContent === '{title}')"))?;
+    }
+    page.click(".is-bad .links a")?;
+    page.wait(
+        "location.search.includes('span=') && document.querySelector('#panel h2')?.textContent === 'vector_db.query'",
+    )?;
+    page.go(&format!("/compare?a={}", ids[0]))?;
+    page.wait("document.querySelectorAll('.sessions a').length > 0")?;
+    page.go(&format!("/compare?a={}&b={}", ids[0], ids[1]))?;
+    page.wait(
+        "document.querySelectorAll('.cmp tbody tr').length === 11 && document.querySelectorAll('.only-a').length === 5",
+    )?;
+    clean(&page)
+}
+
 fn some_payloads(world: &World) -> Result<(), String> {
     payloads(world, &payload::some())
 }
@@ -311,6 +348,26 @@ fn pictures(world: &World) -> Result<(), String> {
                 save(&format!("{name}-trace"))?;
                 page.key(if name == "error" { "e" } else { "End" })?;
                 page.wait("document.querySelector('.row.chosen .nm')?.textContent === document.querySelector('#panel h2').textContent")?;
+                save(name)?;
+            }
+            for (name, path) in [("sessions", "/sessions"), ("services", "/services"), ("insights", "/insights")] {
+                page.go(path)?;
+                page.wait("document.querySelector('.ready')")?;
+                save(name)?;
+            }
+            page.go("/sessions")?;
+            let href = page.eval("document.querySelector('.sessions a').getAttribute('href')")?;
+            page.go(href.as_str().unwrap_or_default())?;
+            save("session")?;
+            page.go("/?q=Galileo")?;
+            let ids = page.eval("[...document.querySelectorAll('#rows tr')].map((r) => r.dataset.id)")?;
+            let id = |at: usize| ids[at].as_str().unwrap_or_default().to_owned();
+            for (name, path) in [
+                ("trace-map", format!("/traces/{}/map", id(0))),
+                ("trace-insights", format!("/traces/{}/insights", id(0))),
+                ("compare", format!("/compare?a={}&b={}", id(0), id(1))),
+            ] {
+                page.go(&path)?;
                 save(name)?;
             }
             page.go("/?q=Callisto")?;
