@@ -1,2 +1,0 @@
-//! The main job.
-fn main() {}
