@@ -1,8 +1,8 @@
 use galileo::log;
 
 #[log(span_tpye = "tool")]
-fn search(query: &str) -> usize {
-    query.len()
+fn search(query: &str, top_k: usize) -> usize {
+    query.len() + top_k
 }
 
 fn main() {}

@@ -3,8 +3,8 @@
 use super::names::Names;
 use super::{look, open, returned};
 use crate::plan::{Flow, Plan, Returns};
-use proc_macro2::{Group, TokenStream};
-use quote::quote;
+use proc_macro2::{Group, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 pub(super) fn async_fn(plan: &Plan) -> TokenStream {
     let names = Names::of(plan);
@@ -13,8 +13,8 @@ pub(super) fn async_fn(plan: &Plan) -> TokenStream {
     let own = open::own(plan);
     let known = plan.returns.known().filter(|_| !plan.returns.unit);
     let hint = known.map(|ty| hint(&names, quote!(#ty)));
-    let user = &plan.input.body;
-    let future = run(plan, &names, &plan.returns, quote!(async move { #hint #own #user }));
+    let block = open::block(plan, quote!(#hint #own));
+    let future = run(plan, &names, &plan.returns, quote!(async move #block));
     quote!(#site #open_span #future)
 }
 
@@ -58,7 +58,9 @@ fn is_async_fn(plan: &Plan) -> bool {
 /// Tells the compiler the type of the block's result, which cannot be written on an `async` block.
 fn hint(names: &Names, ty: TokenStream) -> TokenStream {
     let private = &names.private;
-    quote! {
+    // The compiler says "inferred here" of this place.
+    let at = ty.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    quote_spanned! {at=>
         if false {
             return #private::never::<#ty>();
         }

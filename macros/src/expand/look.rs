@@ -3,7 +3,7 @@
 use super::names::Names;
 use crate::parse::{Form, OnResult};
 use crate::plan::{Output, Plan};
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 /// `|result, end| ..`
@@ -30,8 +30,7 @@ pub(super) fn body(plan: &Plan, names: &Names, has_errors: bool) -> TokenStream 
     };
     let on_error = match plan.end.err {
         None => quote!(#private::ErrorProbe::new(#error).value()),
-        Some((Form::Display, span)) => quote_spanned!(span=> #private::as_display(#error)),
-        Some((_, span)) => quote_spanned!(span=> #private::as_debug(#error)),
+        Some((form, span)) => formatted(names, form, span, TokenStream::new()),
     };
     quote! {
         match #private::Returned::new(#result).split() {
@@ -39,6 +38,17 @@ pub(super) fn body(plan: &Plan, names: &Names, has_errors: bool) -> TokenStream 
             #private::Result::Err(#error) => #end.error(#on_error),
         }
         #made
+    }
+}
+
+/// `err = Display`, and a message on that word when the error's type does not allow it.
+pub(super) fn formatted(names: &Names, form: Form, span: Span, reference: TokenStream) -> TokenStream {
+    let Names { private, error, .. } = names;
+    let mut error = error.clone();
+    error.set_span(error.span().located_at(span));
+    match form {
+        Form::Display => quote_spanned!(span=> #private::as_display(#reference #error)),
+        _ => quote_spanned!(span=> #private::as_debug(#reference #error)),
     }
 }
 

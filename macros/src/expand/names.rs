@@ -6,8 +6,9 @@ use quote::quote;
 
 /// The door into the runtime, and names of our own that the user's code cannot see.
 pub(super) struct Names {
-    /// `::galileo::__private`
-    pub(super) private: TokenStream,
+    /// `use ::galileo::__private as ..`: one place for the path, so that a wrong one gives one message.
+    pub(super) import: TokenStream,
+    pub(super) private: Ident,
     pub(super) site: Ident,
     pub(super) span: Ident,
     pub(super) body: Ident,
@@ -20,11 +21,13 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(plan: &Plan) -> Self {
         let own = |name: &str| Ident::new(name, Span::mixed_site());
-        let private = match &plan.krate {
-            Some(path) => quote!(#path::__private),
-            None => quote!(::galileo::__private),
+        let private = own("__galileo");
+        let import = match &plan.krate {
+            Some(path) => quote!(use #path::__private as #private;),
+            None => quote!(use ::galileo::__private as #private;),
         };
         Self {
+            import,
             private,
             site: own("__GALILEO_SITE"),
             span: own("__galileo_span"),

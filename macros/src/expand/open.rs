@@ -3,12 +3,12 @@
 use super::names::Names;
 use crate::parse::Form;
 use crate::plan::{Captured, How, Plan, Source};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 
 /// The `static` that describes the function.
 pub(super) fn site(plan: &Plan, names: &Names) -> TokenStream {
-    let Names { private, site, .. } = names;
+    let Names { import, private, site, .. } = names;
     let name = &plan.name;
     let span_type = Ident::new(plan.span_type, Span::call_site());
     let values = plan.values.iter().map(|Captured { field, key, cfgs, .. }| {
@@ -18,6 +18,7 @@ pub(super) fn site(plan: &Plan, names: &Names) -> TokenStream {
     // The function's own line, not the attribute's.
     let line = quote_spanned!(plan.input.sig.ident.span()=> #private::line!());
     quote! {
+        #import
         static #site: #private::Site = #private::Site::new(
             #private::Callsite::new(#name, #private::SpanType::#span_type, #private::module_path!(), #private::file!(), #line),
             &[#(#values),*],
@@ -30,8 +31,8 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     let Names { private, site, span, .. } = names;
     let holder = Ident::new(holder, Span::call_site());
     let values = plan.values.iter().map(|value| captured(value, private));
-    let parent = plan.parent.as_ref().map(|parent| quote!(.parent(&(#parent))));
-    let session = plan.session.as_ref().map(|session| quote!(.session(&(#session))));
+    let parent = plan.parent.as_ref().map(|parent| quote_spanned!(at(parent)=> .parent(&(#parent))));
+    let session = plan.session.as_ref().map(|session| quote_spanned!(at(session)=> .session(&(#session))));
     let (function, base) = if parent.is_some() || session.is_some() {
         (Ident::new(&format!("{function}_in"), Span::call_site()), quote!(&#private::Base::new() #parent #session,))
     } else {
@@ -45,25 +46,44 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     }
 }
 
-fn captured(Captured { cfgs, how, .. }: &Captured, private: &TokenStream) -> TokenStream {
+fn captured(Captured { cfgs, how, .. }: &Captured, private: &Ident) -> TokenStream {
     let value = match how {
         How::Probe(source) => {
+            // A message about an expression belongs there; one about a parameter names it by itself.
+            let span = match source {
+                Source::Variable(_) => Span::mixed_site(),
+                Source::Expression(expr) => at(expr),
+            };
             let source = reference(source);
-            quote!(#private::Probe::new(#source).value())
+            quote_spanned!(span=> #private::Probe::new(#source).value())
         }
         How::As(source, form, span) => {
-            let source = reference(source);
+            let source = match source {
+                // A message that the type cannot be captured so belongs to the word that asks for it.
+                Source::Variable(ident) => {
+                    let mut ident = ident.clone();
+                    ident.set_span(ident.span().located_at(*span));
+                    quote_spanned!(*span=> &#ident)
+                }
+                Source::Expression(_) => reference(source),
+            };
             let function = match form {
                 Form::Debug => quote_spanned!(*span=> as_debug),
                 Form::Display => quote_spanned!(*span=> as_display),
                 Form::Serialize => quote_spanned!(*span=> as_serialize),
             };
-            quote!(#private::#function(#source))
+            quote_spanned!(*span=> #private::#function(#source))
         }
         How::Format(template) => quote!(#private::Value::Text(&#private::format!(#template))),
         How::Redacted => quote!(#private::Value::Redacted),
     };
     quote!(#(#cfgs)* #value)
+}
+
+/// Generated code that is shown where the user's tokens stand.
+fn at(tokens: &impl ToTokens) -> Span {
+    let first = tokens.to_token_stream().into_iter().next();
+    first.map_or_else(Span::call_site, |token| Span::mixed_site().located_at(token.span()))
 }
 
 fn reference(source: &Source) -> TokenStream {
@@ -81,4 +101,12 @@ pub(super) fn own(plan: &Plan) -> TokenStream {
         quote!(#(#cfgs)* let _ = &#ident;)
     });
     quote!(#(#owned)*)
+}
+
+/// The user's body after `before`, in braces that stand where the user's closing brace stands: messages about a missing value point there.
+pub(super) fn block(plan: &Plan, before: TokenStream) -> Group {
+    let user = &plan.input.body;
+    let mut block = Group::new(Delimiter::Brace, quote!(#before #user));
+    block.set_span(plan.input.braces.span_close());
+    block
 }

@@ -16,11 +16,11 @@ pub(super) fn in_closure(plan: &Plan) -> TokenStream {
     // So that errors and coercions stay what they were.
     let returns = plan.returns.known().map(|ty| quote!(-> #ty));
     let look = look::look(plan, &names, !plan.returns.unit);
-    let user = &plan.input.body;
+    let block = open::block(plan, own);
     quote! {
         #site
         #open_span
-        let #body = #private::once(move || #returns { #own #user });
+        let #body = #private::once(move || #returns #block);
         if #span.is_off() {
             return #body();
         }

@@ -13,12 +13,12 @@ pub(super) fn returned(plan: &Plan) -> TokenStream {
     let open_span = open::span(plan, &names, "Running", "prepare");
     let own = open::own(plan);
     let returns = plan.returns.known().map(|ty| quote!(-> #ty));
-    let user = &plan.input.body;
+    let block = open::block(plan, own);
     let wrapped = wrap(plan, &names, &plan.returns);
     quote! {
         #site
         #open_span
-        let #result = #private::once(move || #returns { #own #user })();
+        let #result = #private::once(move || #returns #block)();
         #wrapped
     }
 }
@@ -56,8 +56,7 @@ pub(super) fn wrap(plan: &Plan, names: &Names, returns: &Returns) -> TokenStream
     }
     let text = match plan.end.err {
         None => quote!(#private::ErrorProbe::new(&#error).value()),
-        Some((crate::parse::Form::Display, at)) => quote::quote_spanned!(at=> #private::as_display(&#error)),
-        Some((_, at)) => quote::quote_spanned!(at=> #private::as_debug(&#error)),
+        Some((form, span)) => look::formatted(names, form, span, quote!(&)),
     };
     quote! {
         match #result {

@@ -9,7 +9,7 @@ mod value;
 
 pub(crate) use args::Args;
 pub(crate) use input::InputFn;
-pub(crate) use keys::Key;
+pub(crate) use keys::{Key, SPAN_TYPES};
 pub(crate) use nearest::nearest;
 pub(crate) use once::Once;
 pub(crate) use value::{Form, OnResult, Tags, name_of};

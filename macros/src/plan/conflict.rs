@@ -131,7 +131,10 @@ fn span_types(args: &Args, span_type: &str, errors: &mut Errors) {
         (Key::AgentType, key(&args.agent_type)),
         (Key::ToolCallId, key(&args.tool_call_id)),
     ] {
+        // A span type that does not exist has its message already.
+        let known = crate::parse::SPAN_TYPES.contains(&span_type);
         if let Some(ident) = ident
+            && known
             && !key.only_on().contains(&span_type)
         {
             let needed = key.only_on().join("\" or \"");

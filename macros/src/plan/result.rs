@@ -115,7 +115,9 @@ fn lazy(ty: &Type) -> Option<Lazy> {
                 "BoxFuture" | "LocalBoxFuture" => {
                     Some((Kind::Future, true, argument(segment, 0).cloned().map(Box::new)))
                 }
-                "BoxStream" | "LocalBoxStream" => Some((Kind::Stream, true, argument(segment, 0).cloned().map(Box::new))),
+                "BoxStream" | "LocalBoxStream" => {
+                    Some((Kind::Stream, true, argument(segment, 0).cloned().map(Box::new)))
+                }
                 _ => None,
             }
         }

@@ -44,6 +44,10 @@ impl Default for Base {
 }
 
 /// What `parent = ..` may be: a context, the current span of some place, headers, or `None` for the running context.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the parent of a span",
+    label = "expected a `galileo::Context`, a `galileo::current_span()`, headers, or an `Option` of one"
+)]
 pub trait Parent {
     /// The context that it stands for.
     fn context(&self) -> Option<Context>;
@@ -86,6 +90,10 @@ impl<P: Parent> Parent for Option<P> {
 }
 
 /// What `session = ..` may be: a [`Session`], the id that the application gives it, or `None` for the one that is set.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a session",
+    label = "expected a `galileo::Session`, its external id as text, or an `Option` of one"
+)]
 pub trait SessionName {
     /// The session.
     fn session(&self) -> Option<Session>;

@@ -165,6 +165,10 @@ impl<'a, R> AnyReturned<'a, R> {
 }
 
 /// What `status_code = ..` may yield: an unsigned number, `http::StatusCode`, or `None` for the default.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no status code",
+    label = "expected a number, `http::StatusCode`, or an `Option` of one"
+)]
 pub trait StatusCode {
     /// The code.
     fn status_code(self) -> Option<u16>;
@@ -195,6 +199,10 @@ impl<S: StatusCode> StatusCode for Option<S> {
 }
 
 /// What `cache_hit = ..` may yield: a truth value, or `None` when it is not known.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whether the cache was hit",
+    label = "expected `bool` or `Option<bool>`"
+)]
 pub trait CacheHit {
     /// The answer.
     fn cache_hit(self) -> Option<bool>;
@@ -213,6 +221,10 @@ impl CacheHit for Option<bool> {
 }
 
 /// What `usage = ..` may yield: a [`Usage`], a pair of input and output tokens, or `None`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no token usage",
+    label = "expected `galileo::Usage`, a pair of input and output tokens, or an `Option` of one"
+)]
 pub trait Tokens {
     /// The usage.
     fn usage(self) -> Option<Usage>;

@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log(cache_hit = |result| 1)]
+fn search(query: &str, top_k: usize) -> usize {
+    query.len() + top_k
+}
+
+fn main() {}

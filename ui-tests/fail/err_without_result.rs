@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log(err = Debug)]
+fn nothing() {}
+
+fn main() {}

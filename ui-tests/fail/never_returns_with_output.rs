@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log(skip_output)]
+fn forever() -> ! {
+    loop {}
+}
+
+fn main() {}

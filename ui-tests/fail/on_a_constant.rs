@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log]
+const LIMIT: u8 = 1;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log]
+mod tools {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log]
+struct Query {
+    text: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log]
+trait Tool {
+    fn run(&self);
+}
+
+fn main() {}

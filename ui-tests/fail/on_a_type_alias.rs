@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log]
+type Text = String;
+
+fn main() {}

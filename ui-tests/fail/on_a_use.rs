@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log]
+use std::fmt;
+
+fn main() {}

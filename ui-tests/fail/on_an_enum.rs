@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log]
+pub enum Kind {
+    A,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use galileo::log;
+
+#[log(skip(client))]
+fn search() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use galileo::log;
+
+#[log(skip(query, top_k, query))]
+fn search(query: &str, top_k: usize) -> usize {
+    query.len() + top_k
+}
+
+fn main() {}
