@@ -32,7 +32,7 @@ function prepare(rows, services) {
 }
 
 async function load() {
-  const got = await fetchJson(`${base}/rows`);
+  const got = await fetchJson(`${base}/rows?count=${tree.nodes.length}`);
   loadedAt = performance.now();
   data = got;
   next = got.next;

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Folder for the pictures
     #[arg(long, default_value = "target/browser")]
     pictures: PathBuf,
+    /// Build the console with optimisation and hold it to the promised times
+    #[arg(long)]
+    release: bool,
     /// A console that is built already
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -45,6 +48,7 @@ pub(crate) struct World {
     pub(crate) console: Console,
     pub(crate) pictures: PathBuf,
     pub(crate) binary: PathBuf,
+    pub(crate) release: bool,
 }
 
 /// Builds, starts, runs the cases.
@@ -52,9 +56,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
         None => {
-            execute(cargo().args(["build", "--package", "galileo-console", "--bins"]))?;
+            let mut build = cargo();
+            build.args(["build", "--package", "galileo-console", "--bins"]);
+            execute(if options.release { build.arg("--release") } else { &mut build })?;
             let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-            target.join("debug").join(if cfg!(windows) { "galileo-console.exe" } else { "galileo-console" })
+            let folder = if options.release { "release" } else { "debug" };
+            target.join(folder).join(if cfg!(windows) { "galileo-console.exe" } else { "galileo-console" })
         }
     };
     let console = Console::start(&binary, ":memory:", options.seed.unwrap_or(0))?;
@@ -67,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let pictures = root().join(&options.pictures);
     fs::create_dir_all(&pictures).map_err(|error| format!("cannot make `{}`: {error}", pictures.display()))?;
     let profile = std::env::temp_dir().join(format!("galileo-browser-{}", std::process::id()));
-    let world = World { chrome: Chrome::start(&profile)?, console, pictures, binary };
+    let world = World { chrome: Chrome::start(&profile)?, console, pictures, binary, release: options.release };
 
     let chosen = |case: &&case::Case| {
         (!options.smoke || case.smoke)

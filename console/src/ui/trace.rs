@@ -21,6 +21,7 @@ use crate::time::now_ns;
 
 /// Rows in one answer. A longer trace comes in pieces as its reader scrolls.
 const ROWS: usize = 12_000;
+const MOST_ROWS: usize = 120_000;
 
 #[derive(Template)]
 #[template(path = "trace.html")]
@@ -105,7 +106,10 @@ pub(super) async fn load(ui: &Ui, id: Id, depth: Depth) -> Result<TraceView, Fai
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Piece {
+    /// The first span of the piece.
     from: usize,
+    /// At least so many: a page that shows several pieces asks for all of them again when the trace changed.
+    count: usize,
 }
 
 /// Everything that the script needs to draw; field names are short because ten thousand rows repeat them.
@@ -178,11 +182,12 @@ pub(crate) async fn rows(ui: Ui, Path(trace): Path<String>, Query(piece): Query<
     let view = load(&ui, parse(&trace)?, Depth::Outline).await?;
     let now = now_ns();
     let timing = Timing::of(&view, now);
-    Ok(Json(Rows::of(&ui, &view, &timing, now, piece.from)))
+    Ok(Json(Rows::of(&ui, &view, &timing, now, &piece)))
 }
 
 impl Rows {
-    fn of(ui: &Ui, view: &TraceView, timing: &Timing, now: i64, from: usize) -> Rows {
+    fn of(ui: &Ui, view: &TraceView, timing: &Timing, now: i64, piece: &Piece) -> Rows {
+        let from = piece.from;
         let micros = |ns: i64| ns.div_euclid(1000);
         let since = |ns: i64| micros(ns - timing.start);
         let mut names: HashMap<&str, usize> = HashMap::new();
@@ -224,7 +229,7 @@ impl Rows {
                 c: Vec::new(),
             });
         }
-        let last = (from + ROWS).min(view.spans.len());
+        let last = from.saturating_add(piece.count.clamp(ROWS, MOST_ROWS)).min(view.spans.len());
         for (index, span) in view.spans.iter().enumerate().take(last).skip(from) {
             rows.push(Row {
                 i: span.id.to_string(),

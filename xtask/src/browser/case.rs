@@ -28,6 +28,7 @@ pub(crate) const ALL: &[Case] = &[
     Case { name: "payloads in every field stay text", smoke: true, run: some_payloads },
     Case { name: "all payloads in every field stay text", smoke: false, run: all_payloads },
     Case { name: "ten thousand spans are interactive within a second", smoke: false, run: many },
+    Case { name: "a longer trace comes in pieces", smoke: false, run: pieces },
     Case { name: "the page catches up after the console was restarted", smoke: false, run: reconnect },
     Case { name: "pictures of every page", smoke: false, run: pictures },
 ];
@@ -276,9 +277,22 @@ fn payloads(world: &World, texts: &[&str]) -> Result<(), String> {
     clean(&page)
 }
 
-fn many(world: &World) -> Result<(), String> {
-    let (id, trace) = seed::trace(seed::now() - 90_000.0, &seed::many(1_000));
+/// Sends a trace of that many batches, ten spans each and a root, in requests of the size that the console takes.
+fn send_many(world: &World, wide: usize) -> Result<String, String> {
+    let start = seed::now() - 900_000.0;
+    let root = seed::many(0).remove(0);
+    let (id, trace) = seed::trace(start, std::slice::from_ref(&root));
     world.console.trace(&trace, true, None)?;
+    for from in (0..wide).step_by(500) {
+        let batches: Vec<Value> =
+            seed::batches(from..wide.min(from + 500)).iter().map(|batch| batch.wire(start)).collect();
+        world.console.spans(&id, &root.id(), &batches)?;
+    }
+    Ok(id)
+}
+
+fn many(world: &World) -> Result<(), String> {
+    let id = send_many(world, 1_000)?;
     let page = world.chrome.page(&world.console.origin(), 1400, 900)?;
     page.go("/")?;
     let started = std::time::Instant::now();
@@ -288,11 +302,29 @@ fn many(world: &World) -> Result<(), String> {
     page.wait("document.querySelector('.row.chosen .nm')?.textContent === 'chunk 999.8'")?;
     let took = started.elapsed();
     let rows = page.eval("document.querySelectorAll('.row').length")?;
-    eprintln!("      10,001 spans: drawn and answering to the keyboard after {took:?}, {rows} rows as elements");
-    if took > Duration::from_secs(3) {
+    eprintln!("      10,002 rows: drawn and answering to the keyboard after {took:.1?}, {rows} of them elements");
+    // A debug build on a busy machine is several times slower than what is promised; `--release` is held to the promise.
+    let limit = Duration::from_secs(if world.release { 1 } else { 4 });
+    if took > limit {
         return Err(format!("{took:?}"));
     }
     page.picture(&world.pictures.join("many.png"))?;
+    clean(&page)
+}
+
+fn pieces(world: &World) -> Result<(), String> {
+    let id = send_many(world, 3_000)?;
+    let page = world.chrome.page(&world.console.origin(), 1400, 900)?;
+    page.go(&format!("/traces/{id}"))?;
+    page.wait("document.querySelector('.ready')")?;
+    let shown = "document.querySelector('#shown').textContent";
+    expect(&page, shown, &json!("12001 of 30002 loaded"))?;
+    for loaded in ["'24001 of 30002 loaded'", "''"] {
+        page.key("End")?;
+        page.wait(&format!("{shown} === {loaded}"))?;
+    }
+    page.key("End")?;
+    page.wait("document.querySelector('.row.chosen .nm')?.textContent === 'chunk 2999.8'")?;
     clean(&page)
 }
 

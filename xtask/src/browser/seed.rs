@@ -268,20 +268,22 @@ pub(crate) fn agent() -> Vec<Span> {
     ])]
 }
 
-/// Many spans: `wide` batches of ten calls each, some nested deeply.
+/// Many spans: a root, and as many batches as asked for with nine calls each.
 pub(crate) fn many(wide: usize) -> Vec<Span> {
+    let root = Span::new("workflow", "reindex the library", 0.0, wide as f64 * 4.0).service("indexer");
+    vec![root.io("all".into(), "done".into()).with(batches(0..wide))]
+}
+
+/// Some of those batches.
+pub(crate) fn batches(range: std::ops::Range<usize>) -> Vec<Span> {
     let services = ["indexer", "embedder", "store", "gateway"];
-    let mut root = Span::new("workflow", "reindex the library", 0.0, wide as f64 * 4.0)
-        .service("indexer")
-        .io("all".into(), "done".into());
-    for batch in 0..wide {
+    let batch = |batch: usize| {
         let at = batch as f64 * 4.0;
-        let mut span = Span::new("workflow", &format!("batch {batch}"), at, 4.0).service(services[batch % 4]);
-        for call in 0..9 {
+        let calls = (0..9).map(|call| {
             let kind = ["tool", "retriever", "workflow"][call % 3];
-            span = span.with([Span::new(kind, &format!("chunk {batch}.{call}"), at + call as f64 * 0.4, 0.4)]);
-        }
-        root = root.with([span]);
-    }
-    vec![root]
+            Span::new(kind, &format!("chunk {batch}.{call}"), at + call as f64 * 0.4, 0.4)
+        });
+        Span::new("workflow", &format!("batch {batch}"), at, 4.0).service(services[batch % 4]).with(calls)
+    };
+    range.map(batch).collect()
 }
