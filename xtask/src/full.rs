@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::{Outcome, capture, cargo, execute, program, root};
-use crate::{check, crates, interop};
+use crate::{check, crates, fuzz, interop};
 
 /// Where the last results stand.
 const RESULTS: &str = "docs/full-results.md";
@@ -31,6 +31,8 @@ const PUBLISHED: [&str; 3] = ["galileo-sdk-macros", "galileo-sdk", "galileo-cons
 pub(crate) struct Options {
     #[command(flatten)]
     interop: interop::Options,
+    #[command(flatten)]
+    fuzz: fuzz::Options,
     /// Run the steps whose name contains this text (repeatable) and leave the file with the results alone
     #[arg(long)]
     step: Vec<String>,
@@ -47,6 +49,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         ("oldest compiler of the SDK", Box::new(oldest_compiler)),
         ("crates in a build", Box::new(crates::run)),
         ("licences, bans, sources", Box::new(deny)),
+        ("fuzz targets", Box::new(|| fuzz::run(&options.fuzz))),
         ("packages, dry run", Box::new(packages)),
         ("cross-language lane", Box::new(|| interop::run(&options.interop))),
     ];

@@ -9,6 +9,7 @@ mod check;
 mod ci;
 mod crates;
 mod full;
+mod fuzz;
 mod interop;
 mod run;
 
@@ -31,6 +32,8 @@ enum Lane {
     Crates,
     /// What takes too long for every change; writes the results to docs/full-results.md
     Full(full::Options),
+    /// Every fuzz target for a while; needs a nightly compiler and cargo-fuzz
+    Fuzz(fuzz::Options),
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Lane::Ci(options) => ci::run(&options),
         Lane::Crates => crates::run(),
         Lane::Full(options) => full::run(&options),
+        Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
     };
     match result {
