@@ -67,6 +67,7 @@ async function filter() {
 
 form.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
 form.addEventListener("change", filter);
+document.addEventListener("click", (event) => { const more = $(".more"); if (more.open && !more.contains(event.target)) more.open = false; });
 let typed = 0;
 $("#search").addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(filter, 220); });
 document.addEventListener("keydown", (event) => {
@@ -81,3 +82,4 @@ document.addEventListener("focusin", (event) => { const row = event.target.close
 remember(rowsOf(document));
 setInterval(() => { for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = duration(Math.max(0, Date.now() - Number(cell.dataset.since)) * 1000); }, 200);
 live("/events", refresh);
+document.documentElement.classList.add("ready");

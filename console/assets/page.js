@@ -6,7 +6,9 @@ if (area?.dataset.live) {
   let pristine = null;
   const refresh = throttled(async () => {
     const source = $("#swap", await fetchDocument(location.href));
-    if (!source || pristine?.isEqualNode(source)) return;
+    // The address shows another page now: what it waited for has arrived.
+    if (!source) { location.reload(); return; }
+    if (pristine?.isEqualNode(source)) return;
     pristine = source.cloneNode(true);
     const open = [...area.querySelectorAll("details")].map((fold) => fold.open);
     const place = area.contains(document.activeElement) ? [...area.querySelectorAll("a, summary, button")].indexOf(document.activeElement) : -1;
@@ -16,6 +18,8 @@ if (area?.dataset.live) {
     localTimes(area);
   }, Number(area.dataset.rest) || 1000);
   live(area.dataset.live, refresh);
+  // What arrived between the page and the stream.
+  refresh();
 }
 
 // j and k walk the links of a list.

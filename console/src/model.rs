@@ -577,6 +577,19 @@ pub struct Session {
     pub trace_count: u64,
 }
 
+/// Where an error of a trace began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The span's name.
+    pub name: String,
+    /// Its service, where it names one itself.
+    pub service: Option<String>,
+    /// What it said.
+    pub error: Option<String>,
+    /// The trace as a whole failed, not only a part that was made good.
+    pub whole: bool,
+}
+
 /// A session and what its traces add up to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SessionSummary {

@@ -7,6 +7,7 @@
 mod case;
 mod chrome;
 mod console;
+mod look;
 mod payload;
 mod seed;
 

@@ -4,6 +4,7 @@
 //! which does not care about their order; everything else here is derived from the merged records.
 
 mod catalog;
+mod failure;
 mod list;
 mod merge;
 mod row;

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
+use crate::model::Id;
 use crate::store::StoreError;
 
 /// Why there is no page.
@@ -11,6 +12,8 @@ use crate::store::StoreError;
 pub(crate) enum Fail {
     /// Nothing has that address.
     Missing(&'static str),
+    /// Nothing of this trace has arrived.
+    NoTrace(Id),
     /// The address is wrong.
     Address(&'static str),
     /// The store did not answer.
@@ -39,9 +42,20 @@ struct FailPage {
     text: &'static str,
 }
 
+#[derive(Template)]
+#[template(path = "waiting.html")]
+struct WaitingPage {
+    section: &'static str,
+    id: Id,
+}
+
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
+            Fail::NoTrace(id) => {
+                let page = WaitingPage { section: "/", id }.render().unwrap_or_default();
+                return (StatusCode::NOT_FOUND, Html(page)).into_response();
+            }
             Fail::Missing(text) => (StatusCode::NOT_FOUND, "Not here", text),
             Fail::Address(text) => (StatusCode::BAD_REQUEST, "That address is not one of ours", text),
             Fail::Store => (

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::fail::Fail;
 use super::text::{one_line, visible};
 use super::{Ui, format};
-use crate::model::{SpanType, TraceQuery, TraceSummary};
+use crate::model::{Failure, SpanType, TraceQuery, TraceSummary};
 use crate::time::{format_iso, now_ns, parse_iso};
 
 const ROWS: usize = 100;
@@ -193,7 +193,9 @@ pub(crate) async fn page(ui: Ui, Query(filter): Query<Filter>, headers: HeaderMa
     let page = ui.store.traces(filter.query()).await?;
     let now = now_ns();
     let longest = page.rows.iter().map(|row| took(row, now)).max().unwrap_or(0).max(1);
-    let rows: Vec<Line> = page.rows.iter().map(|row| line(&ui, row, longest, now)).collect();
+    let with_errors = page.rows.iter().filter(|row| row.error_count > 0).map(|row| row.id).collect();
+    let failures = ui.store.failures(with_errors).await?;
+    let rows: Vec<Line> = page.rows.iter().map(|row| line(&ui, row, failures.get(&row.id), longest, now)).collect();
     let choices = choices(&ui, &filter).await?;
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8088");
     let view = ListPage {
@@ -251,7 +253,7 @@ async fn choices(ui: &Ui, filter: &Filter) -> Result<Vec<Choice>, Fail> {
     Ok(choices)
 }
 
-/// How the trace stands, as a class name.
+/// How the trace stands, as a class name. `mended`, which the list and the summary know besides, means that an error was made good.
 pub(crate) fn state(row: &TraceSummary) -> &'static str {
     if row.open {
         "running"
@@ -273,14 +275,17 @@ pub(crate) fn name(name: &str) -> String {
     if name.trim().is_empty() { "unnamed".to_owned() } else { visible(name).into_owned() }
 }
 
-pub(crate) fn line(ui: &Ui, row: &TraceSummary, longest: i64, now: i64) -> Line {
+fn line(ui: &Ui, row: &TraceSummary, failure: Option<&Failure>, longest: i64, now: i64) -> Line {
     let took = took(row, now);
     let started = format_iso(row.start_ns);
     Line {
         id: row.id.to_string(),
-        state: state(row),
+        state: match (state(row), failure) {
+            ("error", Some(failure)) if !failure.whole => "mended",
+            (state, _) => state,
+        },
         name: name(&one_line(&row.name, 120)),
-        error: if row.error_count > 0 { format::plural(row.error_count, "error") } else { String::new() },
+        error: error(row, failure),
         gist: one_line(&row.input_preview, 160),
         services: row
             .services
@@ -296,5 +301,17 @@ pub(crate) fn line(ui: &Ui, row: &TraceSummary, longest: i64, now: i64) -> Line 
         started_text: started.get(11..19).unwrap_or_default().to_owned(),
         started_ms: format::millis(row.start_ns),
         started,
+    }
+}
+
+/// Where the error began and what it said; the number of errors where that is not known.
+fn error(row: &TraceSummary, failure: Option<&Failure>) -> String {
+    match failure {
+        Some(failure) => {
+            let text = failure.error.as_deref().unwrap_or("failed");
+            one_line(&format!("{}: {text}", failure.name), 160)
+        }
+        None if row.error_count > 0 => format::plural(row.error_count, "error"),
+        None => String::new(),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::block::{self, Block};
 use super::text::{one_line, visible};
-use super::{diff, format, json, list};
+use super::{diff, format, json, list, summary};
 use crate::insight::Timing;
 use crate::model::{Detail, Orphan, Outcome, SpanNode, SpanView, Tokens, TraceView};
 use crate::time::format_iso;
@@ -71,7 +71,7 @@ impl Panel {
     /// The panel of the trace itself.
     pub(crate) fn trace(view: &TraceView, timing: &Timing) -> Panel {
         let row = &view.summary;
-        let state = list::state(row);
+        let state = summary::state(view);
         let mut facts = vec![
             Fact::moment("Started", timing.start),
             Fact::new("Duration", format::duration(timing.stop - timing.start)),
@@ -105,6 +105,7 @@ impl Panel {
             state,
             state_text: match state {
                 "error" => format::plural(row.error_count.max(1), "error"),
+                "mended" => format!("ok, {} made good", format::plural(row.error_count, "error")),
                 other => other.to_owned(),
             },
             error: String::new(),

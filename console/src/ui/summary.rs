@@ -87,7 +87,7 @@ impl Summary {
         Summary {
             id: row.id.to_string(),
             name: list::name(&one_line(&row.name, 200)),
-            state: list::state(row),
+            state: state(trace),
             errors: format::plural(row.error_count.max(1), "error"),
             duration: format::duration(timing.stop - timing.start),
             spans: format::count(row.span_count),
@@ -102,6 +102,15 @@ impl Summary {
             acts: acts(trace),
             tabs: tabs(row.id, tab),
         }
+    }
+}
+
+/// A trace that did not fail at its root, although something in it did, is mended.
+pub(crate) fn state(trace: &TraceView) -> &'static str {
+    let whole = trace.summary.status_code.is_some_and(|code| code >= 400) || trace.roots().any(insight::failed);
+    match list::state(&trace.summary) {
+        "error" if !whole => "mended",
+        state => state,
     }
 }
 

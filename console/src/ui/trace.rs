@@ -97,10 +97,7 @@ pub(super) fn parse(trace: &str) -> Result<Id, Fail> {
 }
 
 pub(super) async fn load(ui: &Ui, id: Id, depth: Depth) -> Result<TraceView, Fail> {
-    ui.store
-        .trace(id, depth)
-        .await?
-        .ok_or(Fail::Missing("No trace has that id. It may have been pruned, or its spans are still on their way."))
+    ui.store.trace(id, depth).await?.ok_or(Fail::NoTrace(id))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::chrome::Page;
 use super::console::Console;
+use super::look;
 use super::payload;
 use super::seed::{self, Span, uuid};
 
@@ -23,6 +24,7 @@ pub(crate) const ALL: &[Case] = &[
     Case { name: "a trace appears in the list without a reload", smoke: true, run: list_live },
     Case { name: "a span is chosen by click, key and address", smoke: true, run: choose },
     Case { name: "a running trace grows while it is looked at", smoke: true, run: grow },
+    Case { name: "the page of a trace that is still to come opens it", smoke: true, run: waiting },
     Case { name: "filters narrow the list and stand in the address", smoke: true, run: filter },
     Case { name: "sessions, services, insights and comparisons open and link", smoke: true, run: pages },
     Case { name: "payloads in every field stay text", smoke: true, run: some_payloads },
@@ -30,7 +32,8 @@ pub(crate) const ALL: &[Case] = &[
     Case { name: "ten thousand spans are interactive within a second", smoke: false, run: many },
     Case { name: "a longer trace comes in pieces", smoke: false, run: pieces },
     Case { name: "the page catches up after the console was restarted", smoke: false, run: reconnect },
-    Case { name: "pictures of every page", smoke: false, run: pictures },
+    Case { name: "everything can be read and named, light and dark", smoke: false, run: look::readable },
+    Case { name: "pictures of every page", smoke: false, run: look::pictures },
 ];
 
 /// Fills a console with what the pictures show.
@@ -69,7 +72,7 @@ fn running(console: &Console, start: f64) -> Result<(String, String), String> {
     Ok((id, root_id))
 }
 
-fn clean(page: &Page<'_>) -> Result<(), String> {
+pub(crate) fn clean(page: &Page<'_>) -> Result<(), String> {
     let faults = page.faults();
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n      ")) }
 }
@@ -179,6 +182,18 @@ fn grow(world: &World) -> Result<(), String> {
     expect(&page, "document.querySelectorAll('.row.open:not([hidden])').length", &json!(0))?;
     expect(&page, "document.querySelector('.row.chosen .nm').textContent", &json!("orchestrator.process"))?;
     clean(&page)
+}
+
+fn waiting(world: &World) -> Result<(), String> {
+    let (id, trace) = seed::trace(seed::now(), &seed::ask(1.0, false));
+    let page = world.chrome.page(&world.console.origin(), 1200, 700)?;
+    page.go(&format!("/traces/{id}"))?;
+    page.wait("document.querySelector('#live').dataset.state === 'on' && document.querySelector('.empty h2')")?;
+    world.console.trace(&trace, true, None)?;
+    page.wait("document.querySelectorAll('.row:not([hidden])').length === 12")?;
+    // That the trace was not there is what this case is about, and the browser says so on its console.
+    let faults: Vec<String> = page.faults().into_iter().filter(|fault| !fault.contains("404")).collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n      ")) }
 }
 
 fn filter(world: &World) -> Result<(), String> {
@@ -357,59 +372,4 @@ fn reconnect(world: &World) -> Result<(), String> {
         .filter(|fault| !fault.contains("ERR_CONNECTION_REFUSED") && !fault.contains("ERR_INCOMPLETE_CHUNKED_ENCODING"))
         .collect();
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n      ")) }
-}
-
-fn pictures(world: &World) -> Result<(), String> {
-    let console = Console::start(&world.binary, ":memory:", 0)?;
-    seed(&console)?;
-    let page = world.chrome.page(&console.origin(), 1440, 900)?;
-    for dark in [false, true] {
-        page.dark(dark)?;
-        let theme = if dark { "dark" } else { "light" };
-        for (width, height, size) in [(1440, 900, ""), (400, 800, "-narrow")] {
-            page.size(width, height)?;
-            let save = |name: &str| page.picture(&world.pictures.join(format!("{name}-{theme}{size}.png")));
-            page.go("/")?;
-            page.wait("document.querySelectorAll('#rows tr').length > 5")?;
-            save("list")?;
-            for (name, row) in [("error", "tr.error"), ("trace", "tr.ok"), ("running", "tr.running")] {
-                page.go("/")?;
-                let href = page.eval(&format!("[...document.querySelectorAll('{row}')].filter((r) => !r.textContent.includes('reindex')).at({}).querySelector('a').getAttribute('href')", if name == "trace" { -1 } else { 0 }))?;
-                page.go(href.as_str().unwrap_or_default())?;
-                page.wait("document.querySelector('.ready')")?;
-                save(&format!("{name}-trace"))?;
-                page.key(if name == "error" { "e" } else { "End" })?;
-                page.wait("document.querySelector('.row.chosen .nm')?.textContent === document.querySelector('#panel h2').textContent")?;
-                save(name)?;
-            }
-            for (name, path) in [("sessions", "/sessions"), ("services", "/services"), ("insights", "/insights")] {
-                page.go(path)?;
-                page.wait("document.querySelector('.ready')")?;
-                save(name)?;
-            }
-            page.go("/sessions")?;
-            let href = page.eval("document.querySelector('.sessions a').getAttribute('href')")?;
-            page.go(href.as_str().unwrap_or_default())?;
-            save("session")?;
-            page.go("/?q=Galileo")?;
-            let ids = page.eval("[...document.querySelectorAll('#rows tr')].map((r) => r.dataset.id)")?;
-            let id = |at: usize| ids[at].as_str().unwrap_or_default().to_owned();
-            for (name, path) in [
-                ("trace-map", format!("/traces/{}/map", id(0))),
-                ("trace-insights", format!("/traces/{}/insights", id(0))),
-                ("compare", format!("/compare?a={}&b={}", id(0), id(1))),
-            ] {
-                page.go(&path)?;
-                save(name)?;
-            }
-            page.go("/?q=Callisto")?;
-            let href = page.eval("document.querySelector('#rows tr a').getAttribute('href')")?;
-            page.go(href.as_str().unwrap_or_default())?;
-            page.wait("document.querySelector('.ready')")?;
-            page.key("End")?;
-            page.wait("document.querySelector('#panel h2').textContent === 'answer'")?;
-            save("messages")?;
-        }
-    }
-    clean(&page)
 }
