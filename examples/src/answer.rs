@@ -6,8 +6,12 @@ use bm25::{DefaultTokenizer, Language, SearchEngineBuilder, Tokenizer};
 
 use crate::retrieval::Hit;
 
-/// How many sentences an answer has at most.
+/// How many sentences an answer has at most, and how many of them come from the best passage.
 const SENTENCES: usize = 3;
+const FROM_THE_BEST: usize = 2;
+
+/// A passage with less than this share of the best one's score is about something else.
+const WORTH_QUOTING: f32 = 0.6;
 
 /// A sentence that repeats this share of the words of a chosen one adds nothing.
 const TOO_SIMILAR: f32 = 0.6;
@@ -17,50 +21,45 @@ const TOO_SIMILAR: f32 = 0.6;
 /// Each sentence is followed by the number of its passage (`[1]` is the best hit), so that a reader can check it. Says so when
 /// nothing fits.
 pub fn extract(question: &str, hits: &[Hit]) -> String {
-    let candidates: Vec<Candidate> = hits
-        .iter()
-        .enumerate()
-        .flat_map(|(rank, hit)| sentences(&hit.passage.text).into_iter().map(move |text| Candidate { rank, text }))
-        .collect();
-    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-    if texts.is_empty() {
+    let candidates: Vec<Candidate> = hits.iter().enumerate().flat_map(|(rank, hit)| candidates(rank, hit)).collect();
+    if candidates.is_empty() {
         return NOTHING.to_owned();
     }
-    let engine = SearchEngineBuilder::<u32>::with_corpus(Language::English, texts).build();
+    // A sentence is read under its heading: "The subject has 72 characters" is about commits because the section is.
+    let texts: Vec<String> = candidates.iter().map(|one| format!("{} {}", one.heading, one.text)).collect();
+    // Without the usual penalty for length: sentences that match alike stay in the order in which they were written.
+    let engine = SearchEngineBuilder::<u32>::with_corpus(Language::English, texts).b(0.0).build();
 
     let mut scored: Vec<(usize, f32)> = engine
         .search(question, None)
         .into_iter()
-        .filter_map(|found| {
-            let index = usize::try_from(found.document.id).ok()?;
-            // A sentence of a passage that ranked high is more likely about the question than the same words elsewhere.
-            let weight = hits.get(candidates.get(index)?.rank)?.score / hits.first()?.score.max(f32::EPSILON);
-            Some((index, found.score * (0.5 + 0.5 * weight)))
-        })
+        .filter_map(|found| Some((usize::try_from(found.document.id).ok()?, found.score)))
         .collect();
-    scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    // By passage first: its score knows the whole corpus, that of a sentence only these few.
+    let rank = |index: usize| candidates[index].rank;
+    scored.sort_by(|a, b| rank(a.0).cmp(&rank(b.0)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0)));
 
     let tokenizer = DefaultTokenizer::new(Language::English);
     let mut chosen: Vec<(usize, HashSet<String>)> = Vec::new();
-    let floor = scored.first().map_or(0.0, |best| best.1 * 0.4);
-    for (index, score) in scored {
-        let words: HashSet<String> = tokenizer.tokenize(&candidates[index].text).into_iter().collect();
-        if score >= floor && !chosen.iter().any(|(_, other)| overlap(&words, other) > TOO_SIMILAR) {
-            chosen.push((index, words));
+    let best = hits.first().map_or(0.0, |hit| hit.score);
+    for (index, _) in scored {
+        let rank = rank(index);
+        let quota = if rank == 0 { FROM_THE_BEST } else { 1 };
+        let taken = chosen.iter().filter(|(other, _)| candidates[*other].rank == rank).count();
+        if chosen.len() == SENTENCES || taken == quota || hits[rank].score < best * WORTH_QUOTING {
+            continue;
         }
-        if chosen.len() == SENTENCES {
-            break;
+        let words: HashSet<String> = tokenizer.tokenize(&candidates[index].text).into_iter().collect();
+        if !chosen.iter().any(|(_, other)| overlap(&words, other) > TOO_SIMILAR) {
+            chosen.push((index, words));
         }
     }
     if chosen.is_empty() {
         return NOTHING.to_owned();
     }
     chosen.sort_by_key(|(index, _)| *index);
-    chosen
-        .iter()
-        .map(|(index, _)| format!("{} [{}]", candidates[*index].text, candidates[*index].rank + 1))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let quote = |index: usize| format!("{} [{}]", candidates[index].text, candidates[index].rank + 1);
+    chosen.iter().map(|(index, _)| quote(*index)).collect::<Vec<_>>().join(" ")
 }
 
 const NOTHING: &str = "The documents do not say.";
@@ -68,7 +67,15 @@ const NOTHING: &str = "The documents do not say.";
 struct Candidate {
     /// Position of its passage among the hits.
     rank: usize,
+    /// The innermost heading above it.
+    heading: String,
     text: String,
+}
+
+fn candidates(rank: usize, hit: &Hit) -> Vec<Candidate> {
+    let heading = hit.passage.heading.rsplit(" > ").next().unwrap_or_default();
+    let of = |text| Candidate { rank, heading: heading.to_owned(), text };
+    sentences(&hit.passage.text).into_iter().map(of).collect()
 }
 
 /// The share of the smaller set that both have.
@@ -129,7 +136,12 @@ fn blocks(markdown: &str) -> Vec<String> {
             blocks.extend(explained_command(line));
             continue;
         }
-        if line.is_empty() || line.starts_with('<') || is_table_rule(line) {
+        if is_table_rule(line) {
+            // What stands above it are the names of the columns.
+            blocks.pop();
+            continue;
+        }
+        if line.is_empty() || line.starts_with('<') {
             open = false;
             continue;
         }

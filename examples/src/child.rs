@@ -23,8 +23,10 @@ pub struct Service {
 pub struct Reporting<'a> {
     /// Address of the console.
     pub console_url: &'a str,
-    /// Project and log stream.
+    /// Project.
     pub project: &'a str,
+    /// Log stream of the project.
+    pub log_stream: &'a str,
 }
 
 /// Starts `program arguments...` as the service `name` in distributed mode and waits until it prints its address.
@@ -51,7 +53,7 @@ pub async fn start(
         .env("GALILEO_CONSOLE_URL", reporting.console_url)
         .env("GALILEO_API_URL", reporting.console_url)
         .env("GALILEO_PROJECT", reporting.project)
-        .env("GALILEO_LOG_STREAM", reporting.project)
+        .env("GALILEO_LOG_STREAM", reporting.log_stream)
         .env("GALILEO_LOGGING_DISABLED", "false")
         // On loopback the spans of the other services are there as soon as the answer is.
         .env("GALILEO_TRACE_LINGER", "300ms")

@@ -59,7 +59,7 @@ async fn add(
     name: &str,
     arguments: &[&str],
 ) -> Result<String, Box<dyn Error>> {
-    let reporting = Reporting { console_url: &console.url, project: PROJECT };
+    let reporting = Reporting { console_url: &console.url, project: PROJECT, log_stream: PROJECT };
     let service = child::start(name, &program(name)?, arguments, reporting).await?;
     let url = service.url().to_owned();
     services.push(service);

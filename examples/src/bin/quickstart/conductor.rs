@@ -106,7 +106,7 @@ async fn start_retrieval(options: &Options, console: &Console) -> Result<Service
 
 /// This same binary once more, as one of the services.
 async fn start(name: &str, arguments: &[&str], console: &Console) -> Result<Service, Box<dyn Error>> {
-    let reporting = Reporting { console_url: &console.url, project: PROJECT };
+    let reporting = Reporting { console_url: &console.url, project: PROJECT, log_stream: &log_stream() };
     child::start(name, &std::env::current_exe()?, arguments, reporting).await
 }
 
@@ -137,9 +137,16 @@ async fn ask(
     Ok(Answered { reply, trace })
 }
 
+/// Every run has a log stream of its own: services of an earlier one may still be sending to the same address.
+fn log_stream() -> String {
+    format!("run {}", std::process::id())
+}
+
 /// Every question has one trace, and there is no other: nothing was torn apart.
 async fn verify(store: &Store, answered: &[Answered]) -> Result<(), Box<dyn Error>> {
-    let traces = store.traces(TraceQuery::default()).await?.rows;
+    let stream = log_stream();
+    let mut traces = store.traces(TraceQuery { limit: 500, ..TraceQuery::default() }).await?.rows;
+    traces.retain(|trace| trace.log_stream_name == stream);
     let expected: BTreeSet<Id> = answered.iter().map(|one| one.trace.summary.id).collect();
     let found: BTreeSet<Id> = traces.iter().map(|trace| trace.id).collect();
     if expected.len() != answered.len() || found != expected {
