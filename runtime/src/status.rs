@@ -2,6 +2,7 @@
 
 use crate::config::Mode;
 use crate::pipeline::stats::{Account, Counters};
+use crate::propagation::RejectedHeaders;
 use std::sync::atomic::Ordering;
 
 /// What the SDK is doing right now.
@@ -16,6 +17,8 @@ pub struct Status {
     pub service_name: String,
     /// Each exporter.
     pub exporters: Vec<ExporterStatus>,
+    /// Headers of requests that were refused since the process began, by header and reason.
+    pub rejected_headers: RejectedHeaders,
 }
 
 /// How one exporter is doing.

@@ -100,8 +100,11 @@ variables! {
     ENVIRONMENT: String = "GALILEO_ENVIRONMENT", "", parse::text;
     /// Where traces go: a list of galileo, otlp, langsmith, stdout, none.
     EXPORTERS: Vec<ExporterKind> = "GALILEO_EXPORTERS", "galileo", parse::exporters;
-    /// Header formats to write and read: a list of galileo, tracecontext, baggage, langsmith, none.
-    PROPAGATORS: Vec<PropagatorKind> = "GALILEO_PROPAGATORS", "galileo,tracecontext,baggage,langsmith", parse::propagators;
+    /// Header formats to write and read, and no others: a list of galileo, tracecontext, baggage, langsmith, none; else OTEL_PROPAGATORS.
+    /// Without either, all four are read and the first three written.
+    PROPAGATORS: Vec<PropagatorKind> = "GALILEO_PROPAGATORS", "", parse::propagators;
+    /// Hosts that get headers, as a list: names, *.names, addresses, each with or without a port. Without it every host does.
+    PROPAGATION_HOSTS: String = "GALILEO_PROPAGATION_HOSTS", "", parse::text;
     /// Share of traces to record, from 0 to 1, chosen by trace id; a caller's decision is followed.
     SAMPLE_RATE: f64 = "GALILEO_SAMPLE_RATE", "", parse::ratio;
     /// Longest captured value in bytes; the rest is cut with a marker.
@@ -136,6 +139,8 @@ variables! {
     OTEL_SERVICE_NAME: String = "OTEL_SERVICE_NAME", "", parse::text;
     /// Attributes of this process: a list of key=value.
     OTEL_RESOURCE_ATTRIBUTES: Vec<(String, String)> = "OTEL_RESOURCE_ATTRIBUTES", "", parse::pairs;
+    /// Header formats to write and read when GALILEO_PROPAGATORS is not set; names that this SDK does not have are left out.
+    OTEL_PROPAGATORS: String = "OTEL_PROPAGATORS", "", parse::text;
     /// Sampler by its OpenTelemetry name, when GALILEO_SAMPLE_RATE is not set.
     OTEL_TRACES_SAMPLER: String = "OTEL_TRACES_SAMPLER", "", parse::text;
     /// Ratio for the ratio samplers of OTEL_TRACES_SAMPLER.

@@ -6,6 +6,7 @@ mod endpoint;
 mod env;
 mod login;
 mod parse;
+mod propagation;
 mod sampling;
 mod secret;
 mod service;
@@ -22,6 +23,7 @@ pub use crate::diag::LogLevel;
 pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::env::{Source, Var, process_environment};
 pub(crate) use self::login::Login;
+pub(crate) use self::propagation::{PropagationSettings, PropagatorKind};
 pub(crate) use self::sampling::SamplingSettings;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::service::ServiceSettings;
@@ -88,15 +90,6 @@ pub(crate) enum ExporterKind {
     Otlp,
     LangSmith,
     Stdout,
-}
-
-/// A built-in header format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PropagatorKind {
-    Galileo,
-    TraceContext,
-    Baggage,
-    LangSmith,
 }
 
 /// How OTLP bodies are written.
@@ -189,7 +182,7 @@ pub(crate) struct Settings {
     pub(crate) galileo: Option<GalileoSettings>,
     pub(crate) otlp: Option<OtlpSettings>,
     pub(crate) langsmith: Option<LangSmithSettings>,
-    pub(crate) propagators: Vec<PropagatorKind>,
+    pub(crate) propagation: PropagationSettings,
     pub(crate) sampling: SamplingSettings,
     pub(crate) limits: Limits,
     pub(crate) spool: SpoolSettings,
@@ -219,7 +212,7 @@ impl Settings {
             otlp: otlp.filter(|_| wanted(ExporterKind::Otlp)),
             langsmith: wanted(ExporterKind::LangSmith).then_some(langsmith),
             exporters,
-            propagators: source.get(&env::PROPAGATORS)?.unwrap_or_default(),
+            propagation: PropagationSettings::resolve(source)?,
             sampling: SamplingSettings::resolve(source)?,
             limits: Limits {
                 value: source.get(&env::MAX_VALUE_BYTES)?.ok_or_else(|| required(env::MAX_VALUE_BYTES.name))?,

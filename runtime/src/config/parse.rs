@@ -85,6 +85,11 @@ pub(super) fn exporters(text: &str) -> Parsed<Vec<ExporterKind>> {
     list(text, &names).ok_or("a list of `galileo`, `otlp`, `langsmith` and `stdout`, or `none`")
 }
 
+/// The entries of a list with commas.
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 pub(super) fn propagators(text: &str) -> Parsed<Vec<PropagatorKind>> {
     let names = [
         ("galileo", PropagatorKind::Galileo),

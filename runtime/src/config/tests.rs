@@ -196,3 +196,29 @@ fn the_spool_folder_is_in_the_home_of_the_sdk_unless_it_is_named() {
     assert_eq!(folder(&[LOCAL, ("GALILEO_HOME_DIR", "/h")]), Some(PathBuf::from("/h/spool")));
     assert_eq!(folder(&[LOCAL, ("GALILEO_HOME_DIR", "/h"), ("GALILEO_SPOOL_DIR", "/s")]), Some(PathBuf::from("/s")));
 }
+
+#[test]
+fn header_formats_by_either_name() {
+    use PropagatorKind::{Baggage, Galileo, LangSmith, TraceContext};
+    let rows: [(&[(&str, &str)], Option<Vec<PropagatorKind>>, &str); 6] = [
+        (&[LOCAL], None, "nobody chose"),
+        (&[LOCAL, ("GALILEO_PROPAGATORS", "galileo, langsmith")], Some(vec![Galileo, LangSmith]), "ours"),
+        (&[LOCAL, ("GALILEO_PROPAGATORS", "none")], Some(vec![]), "none of them"),
+        (&[LOCAL, ("OTEL_PROPAGATORS", "tracecontext,baggage")], Some(vec![TraceContext, Baggage]), "OpenTelemetry's"),
+        (&[LOCAL, ("OTEL_PROPAGATORS", "b3,tracecontext,tracecontext")], Some(vec![TraceContext]), "unknown and repeated"),
+        (
+            &[LOCAL, ("OTEL_PROPAGATORS", "b3"), ("GALILEO_PROPAGATORS", "baggage")],
+            Some(vec![Baggage]),
+            "ours before OpenTelemetry's",
+        ),
+    ];
+    for (variables, formats, why) in rows {
+        assert_eq!(resolve(variables).expect("valid").propagation.formats, formats, "{why}");
+    }
+    assert!(matches!(
+        resolve(&[LOCAL, ("GALILEO_PROPAGATORS", "b3")]),
+        Err(InitError::InvalidSetting { name: "GALILEO_PROPAGATORS", .. })
+    ));
+    let hosts = resolve(&[LOCAL, ("GALILEO_PROPAGATION_HOSTS", "a.internal, *.b:80 ,")]).expect("valid").propagation.hosts;
+    assert_eq!(hosts, Some(vec!["a.internal".to_owned(), "*.b:80".to_owned()]));
+}

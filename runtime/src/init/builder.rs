@@ -164,6 +164,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Hosts that get headers, instead of all (`GALILEO_PROPAGATION_HOSTS`; see
+    /// [`AllowedHosts`](crate::middleware::AllowedHosts) for the forms).
+    pub fn propagation_hosts<T: AsRef<str>>(self, hosts: impl IntoIterator<Item = T>) -> Self {
+        let hosts: Vec<String> = hosts.into_iter().map(|host| host.as_ref().to_owned()).collect();
+        self.set(var::PROPAGATION_HOSTS.name, hosts.join(","))
+    }
+
     /// The share of traces to record, from 0 to 1 (`GALILEO_SAMPLE_RATE`).
     pub fn sample_rate(self, ratio: f64) -> Self {
         self.set(var::SAMPLE_RATE.name, ratio.to_string())

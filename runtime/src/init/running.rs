@@ -8,12 +8,13 @@ use crate::capture;
 use crate::config::{ExporterKind, Mode, PropagatorKind, SamplingSettings, ServiceSettings, Settings};
 use crate::diag;
 use crate::error::InitError;
+use crate::http::{AllowedHosts, allow_hosts};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::global;
 use crate::pipeline::queue::Queue;
 use crate::pipeline::whole::WholeSpans;
 use crate::pipeline::worker::{Waker, Worker};
-use crate::propagation;
+use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
 use crate::status::{ExporterStatus, Status};
 
@@ -60,7 +61,13 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
     }
     if let Some(worker) = &started.worker {
         capture::set_limit(settings.limits.value);
-        propagation::install(propagators.unwrap_or_else(|| named_propagators(&settings.propagators)));
+        propagation::install(propagators.unwrap_or_else(|| match &settings.propagation.formats {
+            Some(kinds) => named_propagators(kinds),
+            None => Propagators::default(),
+        }));
+        if let Some(hosts) = &settings.propagation.hosts {
+            allow_hosts(AllowedHosts::only(hosts));
+        }
         let sampler = sampler.unwrap_or_else(|| sampler_of(settings.sampling));
         global::install(worker.queue(), settings.mode == Mode::Distributed, sampler);
     }
@@ -144,8 +151,8 @@ fn galileo(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination
     Err(InitError::MissingFeature { wanted: "the exporter `galileo`".into(), feature: "galileo" })
 }
 
-fn named_propagators(kinds: &[PropagatorKind]) -> propagation::Propagators {
-    use propagation::{BaggagePropagator, GalileoPropagator, LangSmithPropagator, Propagators, TraceContextPropagator};
+fn named_propagators(kinds: &[PropagatorKind]) -> Propagators {
+    use propagation::{BaggagePropagator, GalileoPropagator, LangSmithPropagator, TraceContextPropagator};
     kinds.iter().fold(Propagators::none(), |all, kind| match kind {
         PropagatorKind::Galileo => all.with(GalileoPropagator),
         PropagatorKind::TraceContext => all.with(TraceContextPropagator),
@@ -177,8 +184,10 @@ pub(super) fn stop(started: &Running) {
 /// ```
 #[must_use]
 pub fn status() -> Status {
-    let Some(running) = current() else { return Status::default() };
+    let rejected_headers = propagation::rejected_headers();
+    let Some(running) = current() else { return Status { rejected_headers, ..Status::default() } };
     let mut status = Status {
+        rejected_headers,
         recording: running.worker.is_some(),
         mode: Some(running.mode),
         service_name: running.service.name.clone(),

@@ -63,21 +63,6 @@ impl Propagators {
         self
     }
 
-    /// A list as `OTEL_PROPAGATORS` has it. Names that OpenTelemetry knows and we do not (`b3`, `jaeger`, ...) are meant for
-    /// another SDK in the same process; they are left out and returned, so that the caller can say so.
-    #[must_use]
-    pub fn from_otel_list(list: &str) -> (Self, Vec<String>) {
-        let mut propagators = Self::none();
-        let mut unknown = Vec::new();
-        for name in names(list) {
-            match by_name(name) {
-                Some(found) => propagators.extend(found),
-                None => unknown.push(name.to_owned()),
-            }
-        }
-        (propagators, unknown)
-    }
-
     fn extend(&mut self, found: Option<Arc<dyn Propagator>>) {
         if let Some(propagator) = found {
             self.read.push(Arc::clone(&propagator));
