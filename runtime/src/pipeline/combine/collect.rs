@@ -290,6 +290,10 @@ impl Combine {
             }
             self.nodes[key as usize].state = State::Wanted;
             let attach = self.nodes[key as usize].attach;
+            if self.nodes[attach as usize].transparent {
+                self.append_wanted(key);
+                continue;
+            }
             let first = self.nodes[attach as usize].first_wanted;
             self.nodes[key as usize].next_wanted = first;
             self.nodes[attach as usize].first_wanted = key;

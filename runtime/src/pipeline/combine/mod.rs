@@ -8,6 +8,8 @@ mod collect;
 mod linger;
 mod node;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -282,14 +284,12 @@ impl Combine {
             .get(span.parent.to_bytes())
             .copied()
             .filter(|&node| self.nodes[node as usize].trace == span.trace);
-        if let Some(mut node) = known {
-            while self.nodes[node as usize].transparent {
-                node = self.nodes[node as usize].attach;
-            }
-            return node;
+        if let Some(node) = known {
+            return self.solid(node);
         }
         let trace = store.trace(span.trace);
-        if span.flags.has(StartFlags::ENTRY) || trace.late || trace.is_remote() {
+        let linked = self.traces[span.trace as usize].linked_to.is_some();
+        if !linked && (span.flags.has(StartFlags::ENTRY) || trace.late || trace.is_remote()) {
             // Created by another process, or here before the trace was over.
             let mut node = Node::new(span.parent.to_bytes(), span.trace, State::Done);
             node.attach = top;
@@ -298,8 +298,16 @@ impl Combine {
             self.traces[span.trace as usize].nodes.push(node);
             return node;
         }
-        // The parent was refused by the hand-off and will never exist.
+        // The parent was refused by the hand-off and will never exist, or it is in the trace to which this one is linked.
         top
+    }
+
+    /// The node itself or its nearest ancestor that takes children.
+    fn solid(&self, mut key: NodeKey) -> NodeKey {
+        while self.nodes[key as usize].transparent {
+            key = self.nodes[key as usize].attach;
+        }
+        key
     }
 
     fn add(&mut self, node: Node) -> NodeKey {
@@ -326,7 +334,13 @@ impl Combine {
     }
 
     fn append_wanted(&mut self, key: NodeKey) {
-        let attach = self.nodes[key as usize].attach;
+        let meant = self.nodes[key as usize].attach;
+        let attach = self.solid(meant);
+        if attach != meant {
+            // Meanwhile its parent turned out not to take children.
+            self.nodes[key as usize].attach = attach;
+            self.nodes[key as usize].moved = true;
+        }
         self.nodes[key as usize].next_wanted = NONE;
         let parent = &mut self.nodes[attach as usize];
         if parent.first_wanted == NONE {

@@ -360,7 +360,7 @@ impl Combine {
     /// The node of the trace that takes what came too late; made at the first need.
     fn linked_trace(&mut self, key: Key) -> NodeKey {
         let trace = &self.traces[key as usize];
-        if trace.linked_to.is_some() {
+        if trace.linked_to.is_some() && trace.completion != Completion::Done {
             return trace.node;
         }
         let former = trace.node;

@@ -349,6 +349,8 @@ impl Store {
     pub(crate) fn release_trace(&mut self, key: Key) {
         let trace = &mut self.traces[key as usize];
         trace.keepers = trace.keepers.saturating_sub(1);
+        // A span of it may have arrived that nobody has been told of yet; the trace was over all the same.
+        trace.late = true;
         self.forget_trace_if_over(key);
     }
 
