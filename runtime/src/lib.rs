@@ -16,9 +16,9 @@ pub mod export;
 pub mod guide;
 mod http;
 mod init;
-pub mod logger;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub mod llm;
+pub mod logger;
 pub mod middleware;
 pub mod model;
 mod pipeline;

@@ -29,10 +29,10 @@ use crate::logger::Logger;
 pub use crate::http::client::SendExt;
 #[cfg(feature = "ureq")]
 pub use crate::http::client::UreqTracing;
-#[cfg(feature = "reqwest-middleware")]
-pub use crate::http::client::{CountAttempts, ReqwestTracing};
 #[cfg(feature = "tower")]
 pub use crate::http::client::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};
+#[cfg(feature = "reqwest-middleware")]
+pub use crate::http::client::{CountAttempts, ReqwestTracing};
 #[cfg(feature = "tower")]
 pub use crate::http::tower::{TracedBody, TracedResponse, Tracing, TracingLayer};
 

@@ -75,6 +75,11 @@ impl Endpoint {
         &self.host
     }
 
+    /// Whether requests to it are encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Whether the address can only mean this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"

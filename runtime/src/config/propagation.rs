@@ -39,10 +39,9 @@ fn known(list: &str) -> Vec<PropagatorKind> {
     for name in parse::words(list) {
         match parse::propagators(&name) {
             Ok(kinds) => formats.extend(kinds.into_iter().filter(|kind| !formats.contains(kind)).collect::<Vec<_>>()),
-            Err(_) => diag::warn(
-                "propagators",
-                format_args!("OTEL_PROPAGATORS `{name}` is not known here and was left out"),
-            ),
+            Err(_) => {
+                diag::warn("propagators", format_args!("OTEL_PROPAGATORS `{name}` is not known here and was left out"))
+            }
         }
     }
     formats

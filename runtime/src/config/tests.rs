@@ -205,7 +205,11 @@ fn header_formats_by_either_name() {
         (&[LOCAL, ("GALILEO_PROPAGATORS", "galileo, langsmith")], Some(vec![Galileo, LangSmith]), "ours"),
         (&[LOCAL, ("GALILEO_PROPAGATORS", "none")], Some(vec![]), "none of them"),
         (&[LOCAL, ("OTEL_PROPAGATORS", "tracecontext,baggage")], Some(vec![TraceContext, Baggage]), "OpenTelemetry's"),
-        (&[LOCAL, ("OTEL_PROPAGATORS", "b3,tracecontext,tracecontext")], Some(vec![TraceContext]), "unknown and repeated"),
+        (
+            &[LOCAL, ("OTEL_PROPAGATORS", "b3,tracecontext,tracecontext")],
+            Some(vec![TraceContext]),
+            "unknown and repeated",
+        ),
         (
             &[LOCAL, ("OTEL_PROPAGATORS", "b3"), ("GALILEO_PROPAGATORS", "baggage")],
             Some(vec![Baggage]),
@@ -219,6 +223,7 @@ fn header_formats_by_either_name() {
         resolve(&[LOCAL, ("GALILEO_PROPAGATORS", "b3")]),
         Err(InitError::InvalidSetting { name: "GALILEO_PROPAGATORS", .. })
     ));
-    let hosts = resolve(&[LOCAL, ("GALILEO_PROPAGATION_HOSTS", "a.internal, *.b:80 ,")]).expect("valid").propagation.hosts;
+    let hosts =
+        resolve(&[LOCAL, ("GALILEO_PROPAGATION_HOSTS", "a.internal, *.b:80 ,")]).expect("valid").propagation.hosts;
     assert_eq!(hosts, Some(vec!["a.internal".to_owned(), "*.b:80".to_owned()]));
 }

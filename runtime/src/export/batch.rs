@@ -165,7 +165,13 @@ impl<P: Protocol> Batches<P> {
         self.protocol.request(&records)
     }
 
-    fn answered(&mut self, store: &mut Store, now: Duration, batch: Vec<Waiting>, answer: Result<Answer, TransportError>) {
+    fn answered(
+        &mut self,
+        store: &mut Store,
+        now: Duration,
+        batch: Vec<Waiting>,
+        answer: Result<Answer, TransportError>,
+    ) {
         let verdict = match &answer {
             Ok(answer) => self.protocol.judge(answer),
             Err(TransportError::Unsendable(_)) => Verdict::GiveUp,
@@ -182,7 +188,10 @@ impl<P: Protocol> Batches<P> {
                 self.most_spans = (self.most_spans * 2).min(MOST_SPANS);
                 let refused = refused.min(batch.len() as u64);
                 if refused > 0 {
-                    diag::warn("export-refused", format_args!("{name} refused {refused} of {} spans; {said}", batch.len()));
+                    diag::warn(
+                        "export-refused",
+                        format_args!("{name} refused {refused} of {} spans; {said}", batch.len()),
+                    );
                 }
                 self.counters.deliver(batch.len() as u64 - refused);
                 self.counters.drop_spans(DropReason::Rejected, refused);
@@ -212,7 +221,10 @@ impl<P: Protocol> Batches<P> {
             }
             Verdict::Retry(wish) => self.failed(batch, wish, now, &said),
             Verdict::Pause => {
-                diag::warn("export-denied", format_args!("{name} denies access; spans are kept and it is asked again; {said}"));
+                diag::warn(
+                    "export-denied",
+                    format_args!("{name} denies access; spans are kept and it is asked again; {said}"),
+                );
                 self.counters.failure();
                 self.put_back(batch);
                 (self.blocked_until, self.blocked_by_wish) = (now + PAUSE, true);

@@ -10,6 +10,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::config::Endpoint;
 use crate::error::InitError;
+use crate::pipeline::retry;
 
 /// What is read of an answer's body; the rest is given back to the network unread.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -64,7 +65,7 @@ impl Transport {
             .redirect(Policy::custom(redirect))
             .pool_idle_timeout(Duration::from_secs(50))
             .tcp_nodelay(true)
-            .tls_backend_preconfigured(tls()?);
+            .tls_backend_preconfigured(if endpoint.is_secure() { tls()? } else { no_tls()? });
         if endpoint.is_loopback() {
             // A proxy of the environment is for the outside world.
             builder = builder.no_proxy();
@@ -108,12 +109,7 @@ impl Transport {
 impl Answer {
     /// How long the server asked to be left alone: `Retry-After` in seconds or as a date; garbage counts as absent.
     pub(crate) fn retry_after(&self, now: std::time::SystemTime) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse::<u64>() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let at = httpdate::parse_http_date(text).ok()?;
-        Some(at.duration_since(now).unwrap_or_default())
+        retry::retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now)
     }
 
     /// A short piece of the body for a message, without line breaks.
@@ -142,6 +138,16 @@ fn tls() -> Result<rustls::ClientConfig, InitError> {
         .map_err(reason)?
         .with_platform_verifier()
         .map_err(reason)?
+        .with_no_client_auth())
+}
+
+/// For plain HTTP: reading the system's certificates takes longer than everything else at start-up, and a machine may have none.
+fn no_tls() -> Result<rustls::ClientConfig, InitError> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| InitError::Tls { reason: error.to_string() })?
+        .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth())
 }
 

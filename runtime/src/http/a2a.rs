@@ -52,7 +52,8 @@ pub struct Received {
 /// ```
 #[must_use]
 pub fn extract(metadata: Option<&Map<String, Value>>, context_id: Option<&str>) -> Received {
-    let object = metadata.and_then(|metadata| metadata.get(KEY).or_else(|| metadata.get(OTHER_KEY))).and_then(Value::as_object);
+    let object =
+        metadata.and_then(|metadata| metadata.get(KEY).or_else(|| metadata.get(OTHER_KEY))).and_then(Value::as_object);
     let mut context = object.map_or_else(Context::root, |object| Context::extract(object));
     if let Some(id) = context_id {
         let rare = Rare { session: Some(Session::external(id)), ..context.rare().cloned().unwrap_or_default() };

@@ -4,7 +4,9 @@ use crate::capture::Value;
 use crate::context::{Context, InContext};
 use crate::model::{Field, Outcome, SpanType};
 use crate::span::Detached;
-use rmcp::model::{ClientRequest, ErrorData, Extensions, RequestMetaObject, RequestParamsMeta, ServerInfo, ServerResult};
+use rmcp::model::{
+    ClientRequest, ErrorData, Extensions, RequestMetaObject, RequestParamsMeta, ServerInfo, ServerResult,
+};
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, Service, ServiceRole};
 use std::borrow::Cow;
 

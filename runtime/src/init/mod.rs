@@ -1,6 +1,7 @@
 //! Starting and stopping: the one place where settings become a running pipeline.
 
 mod builder;
+mod destinations;
 mod guard;
 mod running;
 #[cfg(test)]

@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::builder::ConfigBuilder;
+use super::destinations;
 use super::guard::Guard;
 use crate::capture;
-use crate::config::{ExporterKind, Mode, PropagatorKind, SamplingSettings, ServiceSettings, Settings};
+use crate::config::{Mode, PropagatorKind, SamplingSettings, ServiceSettings, Settings};
 use crate::diag;
 use crate::error::InitError;
 use crate::http::{AllowedHosts, allow_hosts};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::global;
 use crate::pipeline::queue::Queue;
-use crate::pipeline::whole::WholeSpans;
 use crate::pipeline::worker::{Waker, Worker};
 use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
@@ -53,7 +53,7 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
     let mut started = Running { id, worker: None, mode: settings.mode, service: service.clone() };
     let ConfigBuilder { exporters, propagators, sampler, .. } = builder;
     if settings.recording {
-        let destinations = destinations(&settings, exporters, &service)?;
+        let destinations = destinations::all(&settings, exporters, &service)?;
         if !destinations.is_empty() {
             // Made before anything global changes, so that a failure leaves no trace.
             started.worker = start_worker(&settings, destinations, id);
@@ -90,65 +90,6 @@ fn start_worker(settings: &Settings, destinations: Vec<Box<dyn Destination>>, id
             None
         }
     }
-}
-
-fn destinations(
-    settings: &Settings,
-    exporters: Vec<Box<dyn crate::export::Exporter>>,
-    service: &Arc<ServiceSettings>,
-) -> Result<Vec<Box<dyn Destination>>, InitError> {
-    let distributed = settings.mode == Mode::Distributed;
-    let mut all: Vec<Box<dyn Destination>> = Vec::new();
-    for kind in &settings.exporters {
-        all.push(built_in(*kind, settings, service, distributed)?);
-    }
-    for exporter in exporters {
-        all.push(Box::new(WholeSpans::new(exporter, service.clone(), distributed)));
-    }
-    Ok(all)
-}
-
-fn built_in(
-    kind: ExporterKind,
-    settings: &Settings,
-    service: &Arc<ServiceSettings>,
-    distributed: bool,
-) -> Result<Box<dyn Destination>, InitError> {
-    match kind {
-        ExporterKind::Galileo => galileo(settings, service),
-        ExporterKind::Stdout => {
-            let exporter = crate::export::Pretty::default();
-            Ok(Box::new(WholeSpans::new(Box::new(exporter), service.clone(), distributed)))
-        }
-        ExporterKind::Otlp => Err(InitError::MissingFeature { wanted: "the exporter `otlp`".into(), feature: "otlp" }),
-        ExporterKind::LangSmith => {
-            Err(InitError::MissingFeature { wanted: "the exporter `langsmith`".into(), feature: "langsmith" })
-        }
-    }
-}
-
-#[cfg(feature = "galileo")]
-fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    use crate::export::galileo::GalileoDestination;
-    use crate::export::transport::Transport;
-    let galileo = settings
-        .galileo
-        .clone()
-        .ok_or(InitError::MissingFeature { wanted: "the exporter `galileo`".into(), feature: "galileo" })?;
-    let transport = Transport::new(&galileo.api)?;
-    Ok(Box::new(GalileoDestination::new(
-        galileo,
-        transport,
-        settings.mode,
-        settings.trace_linger,
-        settings.limits,
-        service.clone(),
-    )))
-}
-
-#[cfg(not(feature = "galileo"))]
-fn galileo(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    Err(InitError::MissingFeature { wanted: "the exporter `galileo`".into(), feature: "galileo" })
 }
 
 fn named_propagators(kinds: &[PropagatorKind]) -> Propagators {

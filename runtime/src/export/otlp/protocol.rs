@@ -166,7 +166,8 @@ impl Protocol for Otlp {
 impl Otlp {
     /// Spans that an accepted request lost, in either format; an answer that cannot be read says nothing.
     fn refused(&self, answer: &Answer) -> u64 {
-        let json = answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let json =
+            answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         let count = if json {
             let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             let count = &body["partialSuccess"]["rejectedSpans"];

@@ -24,7 +24,7 @@ pub use ext::RequestExt;
 pub use reqwest::SendExt;
 #[cfg(feature = "reqwest-middleware")]
 pub use reqwest_middleware::{CountAttempts, ReqwestTracing};
-#[cfg(feature = "ureq")]
-pub use ureq::UreqTracing;
 #[cfg(feature = "tower")]
 pub use tower::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};
+#[cfg(feature = "ureq")]
+pub use ureq::UreqTracing;

@@ -57,7 +57,10 @@ impl Backend {
             StepKind::CompleteTrace { trace } => {
                 let id = combine.trace_id(trace);
                 assert_eq!(self.traces.get(&id), Some(&false), "completes what is not there, or is complete");
-                assert!(self.spans.values().all(|(of, ended)| *of != id || *ended), "completes a trace with open spans");
+                assert!(
+                    self.spans.values().all(|(of, ended)| *of != id || *ended),
+                    "completes a trace with open spans"
+                );
             }
         }
     }
@@ -129,8 +132,16 @@ impl Program {
         Parts::new(&mut parts).text(Field::Tag, "", &text);
         let span_type = self.chance.below(6) as u8;
         let detail = if kind == Kind::End { Outcome::Ok as u8 } else { span_type };
-        let header =
-            Header { kind, detail, flags: StartFlags(flags), callsite: 0, trace, span, parent, time: 1_000 + self.spans };
+        let header = Header {
+            kind,
+            detail,
+            flags: StartFlags(flags),
+            callsite: 0,
+            trace,
+            span,
+            parent,
+            time: 1_000 + self.spans,
+        };
         let mut bytes = header.encode(parts.len() as u32).to_vec();
         bytes.extend_from_slice(&parts);
         bytes
@@ -215,7 +226,11 @@ impl Run {
 
     /// Sends and answers until nothing can be sent, or `most` answers were given.
     fn serve(&mut self, chance: &mut Chance, weather: Weather, most: usize) {
-        let limits = StepLimits { bytes: 2_000 + chance.below(20_000) as usize, depth: 1 + chance.below(5) as u32, single: false };
+        let limits = StepLimits {
+            bytes: 2_000 + chance.below(20_000) as usize,
+            depth: 1 + chance.below(5) as u32,
+            single: false,
+        };
         let mut flying: Vec<Step> = Vec::new();
         for _ in 0..most {
             while flying.len() < 4 {
@@ -360,7 +375,11 @@ fn work_that_outlives_its_trace_goes_into_a_linked_one() {
 
 /// Lines of what each request creates, for small cases.
 fn words(run: &Run, step: &Step) -> String {
-    let names: Vec<String> = step.items.iter().map(|(key, depth)| format!("{depth}{}", if run.combine.node(*key).span == Key::MAX { "t" } else { "s" })).collect();
+    let names: Vec<String> = step
+        .items
+        .iter()
+        .map(|(key, depth)| format!("{depth}{}", if run.combine.node(*key).span == Key::MAX { "t" } else { "s" }))
+        .collect();
     format!("{:?} {}", step.kind, names.join(" "))
 }
 
