@@ -117,50 +117,74 @@ impl SpanId {
     }
 }
 
-thread_local! {
-    static RANDOM: Cell<u64> = const { Cell::new(0) };
+/// What a thread makes ids from. Two threads whose states meet would go on with the same states, so the second word keeps their ids apart.
+#[derive(Clone, Copy)]
+struct Random {
+    /// Counts up by an odd constant; 0 is "not seeded".
+    state: u64,
+    /// Differs from thread to thread.
+    thread: u64,
 }
 
-/// One step of wyrand over the thread's state; the first call on a thread seeds it.
+thread_local! {
+    static RANDOM: Cell<Random> = const { Cell::new(Random { state: 0, thread: 0 }) };
+}
+
+/// One step of wyrand: the next state of the thread with both halves of its product.
+#[inline]
+fn step() -> (Random, u64, u64) {
+    // No destructor, so this storage is there until the thread is gone.
+    let mut random = RANDOM.get();
+    if random.state == 0 {
+        random = seed();
+    }
+    random.state = random.state.wrapping_add(0xa076_1d64_78bd_642f);
+    RANDOM.set(random);
+    let product = u128::from(random.state) * u128::from(random.state ^ 0xe703_7ed1_a0b4_28db);
+    (random, (product >> 64) as u64, product as u64)
+}
+
+/// A random number.
 #[inline]
 pub(crate) fn random_u64() -> u64 {
-    RANDOM
-        .try_with(|state| {
-            let mut s = state.get();
-            if s == 0 {
-                s = seed();
-            }
-            let s = s.wrapping_add(0xa076_1d64_78bd_642f);
-            state.set(if s == 0 { 1 } else { s });
-            let t = u128::from(s) * u128::from(s ^ 0xe703_7ed1_a0b4_28db);
-            ((t >> 64) ^ t) as u64
-        })
-        // The thread is ending and its storage is gone; ids still have to differ.
-        .unwrap_or_else(|_| seed())
+    let (_, high, low) = step();
+    high ^ low
+}
+
+/// Makes the next ids of this thread differ from those of a process that it was forked from.
+#[allow(dead_code, reason = "without fork there is nobody to call it")]
+pub(crate) fn reseed() {
+    RANDOM.set(Random { state: 0, thread: 0 });
+}
+
+/// Makes the next ids of this thread those that follow from `seed`.
+#[cfg(feature = "testing")]
+pub(crate) fn seed_with(seed: u64) {
+    RANDOM.set(Random { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, thread: 0 });
 }
 
 #[cold]
-fn seed() -> u64 {
-    let mut bytes = [0u8; 8];
+fn seed() -> Random {
+    let mut bytes = [0u8; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // No system randomness: the address of a local and the clock still separate threads and processes.
         let local = 0u8;
         let mixed = (std::ptr::from_ref(&local) as usize as u64) ^ super::clock::now().rotate_left(32);
-        bytes = mixed.to_le_bytes();
+        bytes[..8].copy_from_slice(&mixed.to_le_bytes());
     }
-    u64::from_le_bytes(bytes) | 1
+    let words = u128::from_le_bytes(bytes);
+    Random { state: words as u64 | 1, thread: (words >> 64) as u64 }
 }
 
 #[inline]
 fn random_v4() -> [u8; 16] {
-    let (a, b) = (random_u64(), random_u64());
-    // Version 4 in the high bits of byte 6, variant 10 in those of byte 8.
-    let a = (a & !0xf000) | 0x4000;
-    let b = (b & !(0b11 << 62)) | (0b10 << 62);
-    let mut out = [0; 16];
-    out[..8].copy_from_slice(&a.to_be_bytes());
-    out[8..].copy_from_slice(&b.to_be_bytes());
-    out
+    let (random, high, low) = step();
+    // The last eight bytes are the W3C span id and what samplers look at, so they get the better word.
+    let (a, b) = (low ^ random.thread, high ^ low);
+    // Version 4 in the high bits of byte 6, variant 10 in those of byte 8; little endian, as the words are written.
+    let a = (a & !(0xf << 52)) | (0x4 << 52);
+    let b = (b & !(0b11 << 6)) | (0b10 << 6);
+    (u128::from(b) << 64 | u128::from(a)).to_le_bytes()
 }
 
 fn stamp_v4(mut bytes: [u8; 16]) -> [u8; 16] {

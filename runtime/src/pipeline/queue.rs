@@ -62,11 +62,13 @@ struct Inbox {
 
 /// A thread's own side.
 struct Local {
-    queue: Arc<Queue>,
-    lane: Arc<Lane>,
-    writer: Writer,
+    /// That of its queue.
+    generation: u32,
     /// This chunk was taken beyond the budget, for what has to come to its end.
     beyond: bool,
+    writer: Writer,
+    queue: Arc<Queue>,
+    lane: Arc<Lane>,
 }
 
 impl Drop for Local {
@@ -200,15 +202,23 @@ impl Local {
         let (writer, reader) = queue.chunk(size).split();
         lock(&lane.readers).push_back(reader);
         lock(&queue.arrived).push(lane.clone());
-        Some(Self { queue, lane, writer, beyond: false })
+        Some(Self { generation: queue.generation, beyond: false, writer, queue, lane })
     }
 
     #[inline]
     fn push(&mut self, header: &Header, parts: &[u8]) -> bool {
-        let taken = (!self.beyond && self.writer.append(&header.encode(parts.len() as u32), parts))
-            || self.push_slowly(header, parts);
+        let taken = (!self.beyond && self.append(header, parts)) || self.push_slowly(header, parts);
         self.queue.wake();
         taken
+    }
+
+    #[inline]
+    fn append(&mut self, header: &Header, parts: &[u8]) -> bool {
+        let length = parts.len() as u32;
+        match header.kind {
+            Kind::Start => self.writer.append(header.start_words(length), parts),
+            _ => self.writer.append(header.words(length), parts),
+        }
     }
 
     /// The chunk is full, or the budget was used up when it was begun.
@@ -216,12 +226,13 @@ impl Local {
     fn push_slowly(&mut self, header: &Header, parts: &[u8]) -> bool {
         let full = self.writer.capacity();
         let size = record::HEADER + parts.len();
-        let fits = |waiting: usize| waiting.saturating_add(size) <= self.queue.budget;
+        let budget = self.queue.budget;
+        let fits = |waiting: usize| waiting.saturating_add(size) <= budget;
         if self.beyond {
             self.beyond = !fits(self.queue.waiting.load(Ordering::Acquire));
         }
         if !self.beyond {
-            if self.writer.append(&header.encode(parts.len() as u32), parts) {
+            if self.append(header, parts) {
                 return true;
             }
             if fits(self.queue.waiting.fetch_add(full, Ordering::AcqRel) + full) {
@@ -242,7 +253,7 @@ impl Local {
             // for each open span.
             _ => {
                 self.queue.cut.fetch_add(u64::from(!parts.is_empty()), Ordering::Relaxed);
-                if self.writer.append(&header.encode(0), &[]) {
+                if self.append(header, &[]) {
                     return true;
                 }
                 self.queue.waiting.fetch_add(full, Ordering::AcqRel);
@@ -258,7 +269,7 @@ impl Local {
         // The old chunk is sealed by this, before the new one can be seen: the worker reads them in their order.
         self.writer = writer;
         lock(&self.lane.readers).push_back(reader);
-        self.writer.append(&header.encode(parts.len() as u32), parts)
+        self.append(header, parts)
     }
 }
 
@@ -271,7 +282,7 @@ pub(crate) fn push(header: &Header, parts: &[u8]) -> bool {
     LOCAL
         .try_with(|local| {
             let Ok(mut local) = local.try_borrow_mut() else { return false };
-            if local.as_ref().is_none_or(|l| l.queue.generation != generation) {
+            if local.as_ref().is_none_or(|l| l.generation != generation) {
                 *local = Local::register(record::HEADER + parts.len());
             }
             local.as_mut().is_some_and(|l| l.push(header, parts))

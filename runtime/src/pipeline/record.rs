@@ -4,9 +4,12 @@
 //! it began on. Records of one thread arrive in order; between threads there is no order, and an END may be seen before its START.
 //!
 //! ```text
-//! record = header (72 bytes) | parts (see model::part)
-//! header = kind u8 | detail u8 | flags u8 | 0 | callsite u32 | trace 16 | span 16 | parent 16 | time u64 | parts length u32 | 0 u32
+//! record = header | parts (see model::part)
+//! header = kind u8 | detail u8 | flags u8 | 0 | parts length u32 | time u64 | trace 16 | span 16     48 bytes
+//!          START only:                                            parent 16 | callsite u64          72 bytes
 //! ```
+//!
+//! The words of a header are in the processor's order: records never leave the process.
 
 use crate::model::part::PartIter;
 use crate::model::{Outcome, SpanId, SpanType, TraceId};
@@ -48,7 +51,10 @@ impl StartFlags {
     }
 }
 
-pub(crate) const HEADER: usize = 72;
+/// The longest header in bytes.
+pub(crate) const HEADER: usize = 8 * START_WORDS;
+const WORDS: usize = 6;
+const START_WORDS: usize = 9;
 
 /// The fixed part of a record, as it is written and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +74,42 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The header of anything but a START.
     #[inline]
-    pub(crate) fn encode(&self, parts_len: u32) -> [u8; HEADER] {
-        let mut out = [0u8; HEADER];
-        out[0] = self.kind as u8;
-        out[1] = self.detail;
-        out[2] = self.flags.0;
-        out[4..8].copy_from_slice(&self.callsite.to_le_bytes());
-        out[8..24].copy_from_slice(&self.trace.to_bytes());
-        out[24..40].copy_from_slice(&self.span.to_bytes());
-        out[40..56].copy_from_slice(&self.parent.to_bytes());
-        out[56..64].copy_from_slice(&self.time.to_le_bytes());
-        out[64..68].copy_from_slice(&parts_len.to_le_bytes());
-        out
+    pub(crate) fn words(&self, parts_len: u32) -> [u64; WORDS] {
+        let facts = u32::from_le_bytes([self.kind as u8, self.detail, self.flags.0, 0]);
+        let [t0, t1] = words_of(self.trace.to_bytes());
+        let [s0, s1] = words_of(self.span.to_bytes());
+        [u64::from(facts) | u64::from(parts_len) << 32, self.time, t0, t1, s0, s1]
     }
+
+    /// The header of a START.
+    #[inline]
+    pub(crate) fn start_words(&self, parts_len: u32) -> [u64; START_WORDS] {
+        let [facts, time, t0, t1, s0, s1] = self.words(parts_len);
+        let [p0, p1] = words_of(self.parent.to_bytes());
+        [facts, time, t0, t1, s0, s1, p0, p1, u64::from(self.callsite)]
+    }
+
+    /// The header as bytes, for tests.
+    #[cfg(test)]
+    pub(crate) fn encode(&self, parts_len: u32) -> Vec<u8> {
+        let words = match self.kind {
+            Kind::Start => self.start_words(parts_len).to_vec(),
+            _ => self.words(parts_len).to_vec(),
+        };
+        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    }
+}
+
+#[inline]
+fn words_of(id: [u8; 16]) -> [u64; 2] {
+    let both = u128::from_ne_bytes(id);
+    [both as u64, (both >> 64) as u64]
+}
+
+fn id_of(words: [u64; 2]) -> [u8; 16] {
+    (u128::from(words[1]) << 64 | u128::from(words[0])).to_ne_bytes()
 }
 
 /// One record as the worker sees it, borrowed from the hand-off's buffer.
@@ -104,9 +132,11 @@ impl Record<'_> {
 }
 
 /// Reads the first record of `bytes`; the rest of the bytes comes back with it. `None` at the end, or where the bytes are no record.
+#[inline]
 pub(crate) fn decode(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
-    let (head, rest) = bytes.split_first_chunk::<HEADER>()?;
-    let kind = match head[0] {
+    let ([facts, time, t0, t1, s0, s1], mut rest) = take::<WORDS>(bytes)?;
+    let [kind, detail, flags, _, length @ ..] = facts.to_le_bytes();
+    let kind = match kind {
         1 => Kind::Start,
         2 => Kind::End,
         3 => Kind::Note,
@@ -115,20 +145,32 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
         6 => Kind::Release,
         _ => return None,
     };
-    let id = |at: usize| -> [u8; 16] { head[at..at + 16].try_into().unwrap_or_default() };
-    let parts_len = u32::from_le_bytes(head[64..68].try_into().unwrap_or_default()) as usize;
-    let (parts, rest) = rest.split_at_checked(parts_len)?;
+    let (mut parent, mut callsite) = (SpanId::NONE, 0);
+    if kind == Kind::Start {
+        let ([p0, p1, number], behind) = take::<{ START_WORDS - WORDS }>(rest)?;
+        (parent, callsite, rest) = (SpanId::from_bytes(id_of([p0, p1])), number as u32, behind);
+    }
+    let (parts, rest) = rest.split_at_checked(u32::from_le_bytes(length) as usize)?;
     let header = Header {
         kind,
-        detail: head[1],
-        flags: StartFlags(head[2]),
-        callsite: u32::from_le_bytes(head[4..8].try_into().unwrap_or_default()),
-        trace: TraceId::from_bytes(id(8)),
-        span: SpanId::from_bytes(id(24)),
-        parent: SpanId::from_bytes(id(40)),
-        time: u64::from_le_bytes(head[56..64].try_into().unwrap_or_default()),
+        detail,
+        flags: StartFlags(flags),
+        callsite,
+        trace: TraceId::from_bytes(id_of([t0, t1])),
+        span: SpanId::from_bytes(id_of([s0, s1])),
+        parent,
+        time,
     };
     Some((Record { header, parts: PartIter(parts) }, rest))
+}
+
+fn take<const N: usize>(bytes: &[u8]) -> Option<([u64; N], &[u8])> {
+    let mut words = [0; N];
+    let (head, rest) = bytes.split_at_checked(8 * N)?;
+    for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    Some((words, rest))
 }
 
 #[cfg(test)]
@@ -136,28 +178,49 @@ mod tests {
     use super::*;
     use crate::model::{Field, Parts};
 
-    #[test]
-    fn a_record_comes_back_as_it_was_written() {
-        let header = Header {
-            kind: Kind::Start,
+    fn header(kind: Kind) -> Header {
+        let is_start = kind == Kind::Start;
+        Header {
+            kind,
             detail: SpanType::Tool as u8,
             flags: StartFlags(StartFlags::ROOT | StartFlags::ENTRY),
-            callsite: 9,
+            callsite: if is_start { 9 } else { 0 },
             trace: TraceId::random(),
             span: SpanId::random(),
-            parent: SpanId::NONE,
+            parent: if is_start { SpanId::random() } else { SpanId::NONE },
             time: 1_234_567_890,
-        };
-        let mut parts = Vec::new();
-        Parts::new(&mut parts).text(Field::Argument, "q", "why?");
-        let mut bytes = header.encode(parts.len() as u32).to_vec();
-        bytes.extend_from_slice(&parts);
-        bytes.push(0);
-        let (record, rest) = decode(&bytes).expect("a record");
-        assert_eq!(record.header, header);
-        assert_eq!(record.span_type(), SpanType::Tool);
-        assert_eq!(record.parts.clone().next().map(|p| p.text()), Some("why?"));
-        assert_eq!(rest, [0]);
-        assert!(decode(rest).is_none());
+        }
+    }
+
+    fn encode(header: &Header, parts: &[u8]) -> Vec<u8> {
+        [header.encode(parts.len() as u32), parts.to_vec()].concat()
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_written() {
+        for kind in [Kind::Start, Kind::End, Kind::Note, Kind::Propagated, Kind::Hold, Kind::Release] {
+            let header = header(kind);
+            let mut parts = Vec::new();
+            Parts::new(&mut parts).text(Field::Argument, "q", "why?");
+            let mut bytes = encode(&header, &parts);
+            bytes.push(0);
+            let (record, rest) = decode(&bytes).expect("a record");
+            assert_eq!(record.header, header);
+            assert_eq!(record.span_type(), SpanType::Tool);
+            assert_eq!(record.parts.clone().next().map(|p| p.text()), Some("why?"));
+            assert_eq!(rest, [0]);
+            assert!(decode(rest).is_none());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_end_the_reading() {
+        let whole = encode(&header(Kind::Start), b"12345678");
+        for end in 0..whole.len() {
+            assert!(decode(&whole[..end]).is_none(), "cut at {end}");
+        }
+        let mut unknown = whole;
+        unknown[0] = 77;
+        assert!(decode(&unknown).is_none());
     }
 }
