@@ -46,7 +46,9 @@ mod user {
     }
 
     #[::galileo::log(name = "search {query}", tags = ["a"], metadata(k = 1), input = query.len(), output = |r| r.is_ok())]
-    pub(crate) fn fallible(query: &::std::primitive::str) -> ::std::result::Result<::std::primitive::u8, ::std::fmt::Error> {
+    pub(crate) fn fallible(
+        query: &::std::primitive::str,
+    ) -> ::std::result::Result<::std::primitive::u8, ::std::fmt::Error> {
         if query.is_empty() {
             return ::std::result::Result::Err(::std::fmt::Error);
         }
@@ -64,7 +66,9 @@ mod user {
     }
 
     #[::galileo::log]
-    pub(crate) fn iterator(a: ::std::primitive::u8) -> ::std::boxed::Box<dyn ::std::iter::Iterator<Item = ::std::primitive::u8>> {
+    pub(crate) fn iterator(
+        a: ::std::primitive::u8,
+    ) -> ::std::boxed::Box<dyn ::std::iter::Iterator<Item = ::std::primitive::u8>> {
         ::std::boxed::Box::new(0..a)
     }
 

@@ -63,7 +63,14 @@ async fn ask(prompt: &str) -> Result<Answer, OnlyDebug> {
 }
 
 #[log(span_type = "llm", usage = usage_of)]
-fn by_name(model: &str, temperature: f64, tools: &[&str], tags: Vec<String>, metadata: BTreeMap<String, u8>, prompt: &str) -> u8 {
+fn by_name(
+    model: &str,
+    temperature: f64,
+    tools: &[&str],
+    tags: Vec<String>,
+    metadata: BTreeMap<String, u8>,
+    prompt: &str,
+) -> u8 {
     let _ = (model, temperature, tools, tags, metadata, prompt);
     1
 }

@@ -15,7 +15,8 @@ use proc_macro2::TokenStream;
 pub(crate) fn expand(plan: &Plan) -> TokenStream {
     let body = match &plan.shape {
         Shape::Sync => plain::in_closure(plan),
-        Shape::InPlace => plain::in_place(plan),
+        Shape::Guarded => plain::guarded(plan),
+        Shape::InPlace(body) => plain::in_place(plan, body),
         Shape::Async => async_fn::async_fn(plan),
         Shape::AsyncBlock { before, capture, block } => async_fn::async_block(plan, before, capture, block),
         Shape::Returned => returned::returned(plan),

@@ -33,15 +33,29 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     let values = plan.values.iter().map(|value| captured(value, private));
     let parent = plan.parent.as_ref().map(|parent| quote_spanned!(at(parent)=> .parent(&(#parent))));
     let session = plan.session.as_ref().map(|session| quote_spanned!(at(session)=> .session(&(#session))));
+    let bare = function;
     let (function, base) = if parent.is_some() || session.is_some() {
         (Ident::new(&format!("{function}_in"), Span::call_site()), quote!(&#private::Base::new() #parent #session,))
     } else {
         (Ident::new(function, Span::call_site()), TokenStream::new())
     };
+    let open = quote!(#private::#function(&mut #span, &#site, #base &[#(#values),*]));
+    let runs_user_code =
+        plan.parent.is_some() || plan.session.is_some() || plan.values.iter().any(Captured::runs_user_code);
+    let open = if runs_user_code {
+        let bare = Ident::new(bare, Span::call_site());
+        quote! {
+            if !#private::survives(|| #open) {
+                #private::#bare(&mut #span, &#site, &[]);
+            }
+        }
+    } else {
+        quote!(#open;)
+    };
     quote! {
         let mut #span = #private::#holder::off();
         if #private::recording() {
-            #private::#function(&mut #span, &#site, #base &[#(#values),*]);
+            #open
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::names::Names;
 use super::{look, open};
 use crate::plan::Plan;
+use crate::plan::early::{self, Body};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -28,25 +29,38 @@ pub(super) fn in_closure(plan: &Plan) -> TokenStream {
     }
 }
 
-/// The body where it is; the span's end is recorded when the guard is dropped, or with the value that the body ends in.
-pub(super) fn in_place(plan: &Plan) -> TokenStream {
+/// The body where it is; the guard ends the span when it is dropped, without a look at the result.
+pub(super) fn guarded(plan: &Plan) -> TokenStream {
     let names = Names::of(plan);
-    let Names { private, span, result, end, .. } = &names;
     let site = open::site(plan, &names);
     let open_span = open::span(plan, &names, "Frame", "enter");
     let user = &plan.input.body;
-    if plan.returns.never {
-        return quote!(#site #open_span #user);
-    }
+    quote!(#site #open_span #user)
+}
+
+/// The body as a block of the function itself.
+pub(super) fn in_place(plan: &Plan, body: &Body) -> TokenStream {
+    let names = Names::of(plan);
+    let Names { private, span, result, end, value, .. } = &names;
+    let site = open::site(plan, &names);
+    let open_span = open::span(plan, &names, "Frame", "enter");
+    let user = &body.tokens;
+    let label = body.leaves_early.then(|| {
+        let label = early::label();
+        quote!(#label:)
+    });
     let ty = plan.returns.known().map(|ty| quote!(: #ty));
     let look = look::body(plan, &names, !plan.returns.unit);
     quote! {
         #site
         #open_span
-        let #result #ty = { #user };
+        let #result #ty = #label { #user };
         if !#span.is_off() {
-            let __galileo_seen = &#result;
-            #private::leave(&mut #span, &mut |#end| { let #result = __galileo_seen; #look });
+            let #value = &#result;
+            #private::leave(&mut #span, &mut |#end| {
+                let #result = #value;
+                #look
+            });
         }
         #result
     }

@@ -155,13 +155,15 @@ fn results(args: &Args, returns: &Returns, shape: &Shape, errors: &mut Errors) {
     {
         errors.at(key, "this function returns no `Result`, so there is no error to record");
     }
-    if returns.never {
-        for key in
-            [args.output.key(), args.skip_output.key(), args.status_code.key(), args.usage.key(), args.cache_hit.key()]
-        {
-            if let Some(key) = key {
-                errors.at(key, "this function never returns, so there is no result to look at");
-            }
+    let why = if returns.never {
+        Some("this function never returns, so there is no result to look at")
+    } else {
+        returns.closure.then_some("this function returns a closure, which cannot be looked at")
+    };
+    if let Some(why) = why {
+        let keys = [args.output.key(), args.status_code.key(), args.usage.key(), args.cache_hit.key()];
+        for key in keys.into_iter().chain([args.skip_output.key().filter(|_| returns.never)]).flatten() {
+            errors.at(key, why);
         }
     }
     if lazy_items && let Some(key) = args.status_code.key() {

@@ -1,6 +1,7 @@
 //! Syntax to decisions. Building a [`Plan`] is the validation: it answers every question, so that expansion cannot fail.
 
 mod conflict;
+pub(crate) mod early;
 mod param;
 mod result;
 mod secret;

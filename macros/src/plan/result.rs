@@ -12,6 +12,8 @@ pub(crate) struct Returns {
     pub(crate) unit: bool,
     /// `-> !`
     pub(crate) never: bool,
+    /// `-> impl Fn(..)`
+    pub(crate) closure: bool,
     pub(crate) flow: Flow,
 }
 
@@ -41,7 +43,7 @@ pub(crate) enum Kind {
 impl Returns {
     pub(crate) fn of(written: &ReturnType) -> Self {
         match written {
-            ReturnType::Default => Self { ty: None, unit: true, never: false, flow: Flow::Value },
+            ReturnType::Default => Self { ty: None, unit: true, never: false, closure: false, flow: Flow::Value },
             ReturnType::Type(_, ty) => Self::of_type(ty),
         }
     }
@@ -51,6 +53,7 @@ impl Returns {
         Self {
             unit: matches!(bare, Type::Tuple(tuple) if tuple.elems.is_empty()),
             never: matches!(bare, Type::Never(_)),
+            closure: is_closure(bare),
             flow: flow(bare),
             ty: Some(ty.clone()),
         }
@@ -90,6 +93,12 @@ fn flow(ty: &Type) -> Flow {
         return Flow::Lazy { kind, boxed, fallible: true, yields };
     }
     Flow::Value
+}
+
+fn is_closure(ty: &Type) -> bool {
+    let Type::ImplTrait(opaque) = ty else { return false };
+    let names = ["Fn", "FnMut", "FnOnce", "AsyncFn", "AsyncFnMut", "AsyncFnOnce"];
+    opaque.bounds.iter().filter_map(trait_segment).any(|segment| names.iter().any(|name| segment.ident == name))
 }
 
 type Lazy = (Kind, bool, Option<Box<Type>>);

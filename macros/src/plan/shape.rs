@@ -1,5 +1,6 @@
 //! How the span is wound around the function.
 
+use super::early;
 use super::result::{Flow, Kind, Returns};
 use crate::parse::InputFn;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -8,8 +9,12 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 pub(crate) enum Shape {
     /// The body runs in a closure, so that `return` and `?` come back to us.
     Sync,
-    /// The body stays where it is: inside a closure `#[track_caller]` would name the wrong place, and `-> !` never comes back.
-    InPlace,
+    /// `-> !`, and `-> impl Fn(..)`: the body stays where it is. Nothing comes back, or nothing that could be recorded, and the compiler
+    /// understands a closure's parameters only where it is returned.
+    Guarded,
+    /// `#[track_caller]`: inside a closure the caller's location would be lost, so the body becomes a block and what leaves the function
+    /// early leaves the block.
+    InPlace(early::Body),
     /// `async fn`: everything happens at the first poll.
     Async,
     /// The body is `async move { .. }`, boxed or not, as `#[async_trait]` makes it: as if it were an `async fn`.
@@ -29,10 +34,11 @@ impl Shape {
         if input.sig.asyncness.is_some() {
             return Self::Async;
         }
-        if returns.never
-            || input.attrs.iter().any(|attr| attr.path().is_ident("track_caller")) && returns.lazy().is_none()
-        {
-            return Self::InPlace;
+        if returns.never || returns.closure {
+            return Self::Guarded;
+        }
+        if input.attrs.iter().any(|attr| attr.path().is_ident("track_caller")) && returns.lazy().is_none() {
+            return Self::InPlace(early::Body::of(&input.body));
         }
         match &returns.flow {
             Flow::Value => Self::Sync,
@@ -89,7 +95,8 @@ mod tests {
         let returns = Returns::of(&input.sig.output);
         match Shape::of(&input, &returns) {
             Shape::Sync => "sync",
-            Shape::InPlace => "in place",
+            Shape::Guarded => "guarded",
+            Shape::InPlace(_) => "in place",
             Shape::Async => "async",
             Shape::AsyncBlock { before, .. } if before.is_empty() => "async block",
             Shape::AsyncBlock { .. } => "boxed async block",
@@ -115,7 +122,7 @@ mod tests {
                         loop {}
                     }
                 ),
-                "in place",
+                "guarded",
                 "never returns",
             ),
             (

@@ -18,6 +18,17 @@ pub(crate) struct Captured {
     pub(crate) how: How,
 }
 
+impl Captured {
+    /// Whether code of the user's runs outside of our own capture, and may panic there.
+    pub(crate) fn runs_user_code(&self) -> bool {
+        match &self.how {
+            How::Probe(Source::Expression(expr)) => !matches!(**expr, Expr::Lit(_) | Expr::Path(_)),
+            How::Format(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// How the value is got.
 pub(crate) enum How {
     /// By the best way that its type allows.

@@ -4,6 +4,7 @@ use crate::capture::{Value, is_secret_name};
 use crate::model::{Callsite, Field, Parts, ValueKind};
 use serde::Serialize;
 use std::fmt::{Debug, Display};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The static side of one annotated function.
 #[derive(Debug)]
@@ -96,4 +97,10 @@ pub fn as_display<T: Display>(value: &T) -> Value<'_> {
 #[inline]
 pub fn as_serialize<T: Serialize>(value: &T) -> Value<'_> {
     Value::Json(value)
+}
+
+/// Runs expressions of the user's that stand in the attribute; `false` when one of them panicked. That costs the record of the values,
+/// not the program.
+pub fn survives(capture: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(capture)).is_ok()
 }
