@@ -38,6 +38,15 @@ pub(crate) struct Options {
     /// A console that is built already
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Only take a picture of this page of a running console, with `--to`
+    #[arg(long, value_name = "URL", requires = "to")]
+    of: Option<String>,
+    /// Where that picture goes
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// That picture in the dark theme
+    #[arg(long)]
+    dark: bool,
     /// Fill a console on that port with the cases' traces and keep it until Enter is pressed; no browser
     #[arg(long)]
     seed: Option<u16>,
@@ -54,6 +63,10 @@ pub(crate) struct World {
 
 /// Builds, starts, runs the cases.
 pub(crate) fn run(options: &Options) -> Outcome {
+    let profile = std::env::temp_dir().join(format!("galileo-browser-{}", std::process::id()));
+    if let (Some(url), Some(file)) = (&options.of, &options.to) {
+        return look::picture_of(&Chrome::start(&profile)?, url, file, options.dark);
+    }
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
         None => {
@@ -74,7 +87,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
     let pictures = root().join(&options.pictures);
     fs::create_dir_all(&pictures).map_err(|error| format!("cannot make `{}`: {error}", pictures.display()))?;
-    let profile = std::env::temp_dir().join(format!("galileo-browser-{}", std::process::id()));
     let world = World { chrome: Chrome::start(&profile)?, console, pictures, binary, release: options.release };
 
     let chosen = |case: &&case::Case| {

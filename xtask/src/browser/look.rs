@@ -1,7 +1,10 @@
 //! How the pages look: whether everything can be read and has a name, and pictures of them.
 
+use std::path::Path;
+
 use super::World;
 use super::case::{clean, seed};
+use super::chrome::Chrome;
 use super::console::Console;
 
 /// Contrast of all text with what is behind it, and a name for everything that takes the focus.
@@ -66,6 +69,18 @@ const READABLE: &str = "(() => { \
     for (const e of document.querySelectorAll('svg')) if (!e.closest('[aria-hidden=true]') && !e.getAttribute('aria-label') && e.checkVisibility()) bad.add('svg without a name: ' + e.outerHTML.slice(0, 70)); \
     if (document.documentElement.scrollWidth > innerWidth) bad.add('wider than the window'); \
     return [...bad]; })()";
+
+/// One page of a console that somebody else runs, as a picture for the documents.
+pub(crate) fn picture_of(chrome: &Chrome, url: &str, file: &Path, dark: bool) -> Result<(), String> {
+    let host = url.find("://").and_then(|at| url[at + 3..].find('/').map(|slash| at + 3 + slash));
+    let (origin, path) = url.split_at(host.unwrap_or(url.len()));
+    let page = chrome.page(origin, 1440, 900)?;
+    page.dark(dark)?;
+    page.go(if path.is_empty() { "/" } else { path })?;
+    page.wait("document.querySelector('.ready')")?;
+    page.picture(file)?;
+    clean(&page)
+}
 
 pub(crate) fn pictures(world: &World) -> Result<(), String> {
     let console = Console::start(&world.binary, ":memory:", 0)?;
