@@ -38,3 +38,8 @@ pub fn http_client_with(
     let _ = rustls::crypto::ring::default_provider().install_default();
     settings(reqwest::Client::builder()).build()
 }
+
+/// The code in the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

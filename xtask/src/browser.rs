@@ -5,7 +5,7 @@
 //! console or asked another host for anything. Pictures go to `target/browser`.
 
 mod case;
-mod chrome;
+pub(crate) mod chrome;
 mod console;
 mod look;
 mod payload;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::{Outcome, cargo, execute, program, root};
+use crate::run::{Outcome, cargo, execute, program, root, target_dir};
 
 /// Exact, because the rows assert what this version does.
 const PACKAGES: [&str; 5] = ["galileo==2.7.0", "fastapi", "uvicorn", "httpx", "jsonschema"];
@@ -58,9 +58,4 @@ fn environment(folder: &Path) -> Result<PathBuf, String> {
     execute(program(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
     fs::write(&stamp, wanted).map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
     Ok(python)
-}
-
-/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, else `target`.
-fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }

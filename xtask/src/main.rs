@@ -11,6 +11,7 @@ mod crates;
 mod full;
 mod fuzz;
 mod interop;
+mod picture;
 mod run;
 
 #[derive(Parser)]
@@ -36,6 +37,8 @@ enum Lane {
     Fuzz(fuzz::Options),
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
+    /// Photographs the page of a quickstart trace for the README
+    Picture,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Lane::Full(options) => full::run(&options),
         Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
+        Lane::Picture => picture::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

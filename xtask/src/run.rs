@@ -68,3 +68,8 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, String> {
         Err(format!("`{line}` ended with {}", output.status))
     }
 }
+
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, else `target`.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
