@@ -109,6 +109,8 @@ variables! {
     SAMPLE_RATE: f64 = "GALILEO_SAMPLE_RATE", "", parse::ratio;
     /// Longest captured value in bytes; the rest is cut with a marker.
     MAX_VALUE_BYTES: usize = "GALILEO_MAX_VALUE_BYTES", "64KiB", parse::bytes_from_64;
+    /// Masks keys and tokens of well-known shapes inside captured values.
+    REDACT_VALUES: bool = "GALILEO_REDACT_VALUES", "true", parse::boolean;
     /// Longest record of one span in bytes.
     MAX_RECORD_BYTES: usize = "GALILEO_MAX_RECORD_BYTES", "1MiB", parse::bytes_from_4k;
     /// Memory that spans may take before they are sent.

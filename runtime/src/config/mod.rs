@@ -184,6 +184,7 @@ pub(crate) struct Settings {
     pub(crate) langsmith: Option<LangSmithSettings>,
     pub(crate) propagation: PropagationSettings,
     pub(crate) sampling: SamplingSettings,
+    pub(crate) redact_values: bool,
     pub(crate) limits: Limits,
     pub(crate) spool: SpoolSettings,
     pub(crate) trace_linger: Duration,
@@ -214,6 +215,7 @@ impl Settings {
             exporters,
             propagation: PropagationSettings::resolve(source)?,
             sampling: SamplingSettings::resolve(source)?,
+            redact_values: source.get(&env::REDACT_VALUES)?.unwrap_or(true),
             limits: Limits {
                 value: source.get(&env::MAX_VALUE_BYTES)?.ok_or_else(|| required(env::MAX_VALUE_BYTES.name))?,
                 record: source.get(&env::MAX_RECORD_BYTES)?.ok_or_else(|| required(env::MAX_RECORD_BYTES.name))?,

@@ -13,7 +13,7 @@ use crate::http::{AllowedHosts, allow_hosts};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::global;
 use crate::pipeline::queue::Queue;
-use crate::pipeline::worker::{Waker, Worker};
+use crate::pipeline::worker::{Rules, Waker, Worker};
 use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
 use crate::status::{ExporterStatus, Status};
@@ -80,7 +80,8 @@ fn start_worker(settings: &Settings, destinations: Vec<Box<dyn Destination>>, id
     let waker = Waker::new();
     let queue = Arc::new(Queue::new(id, settings.limits.queue / HAND_OFF_SHARE, waker.callback()));
     let memory = settings.limits.queue - settings.limits.queue / HAND_OFF_SHARE;
-    match Worker::start(queue, waker, destinations, memory) {
+    let rules = Rules { memory, redact_values: settings.redact_values };
+    match Worker::start(queue, waker, destinations, rules) {
         Ok(worker) => Some(Arc::new(worker)),
         Err(error) => {
             diag::error(

@@ -285,6 +285,20 @@ impl<'a> Iterator for PartIter<'a> {
     }
 }
 
+/// Hands the bytes of every value of a run of parts to `visit`, which may change them but not their number.
+pub(crate) fn for_each_value(mut bytes: &mut [u8], mut visit: impl FnMut(ValueKind, &mut [u8])) {
+    while bytes.len() >= HEADER {
+        let (head, rest) = bytes.split_at_mut(HEADER);
+        let Some(kind) = ValueKind::ALL.get(usize::from(head[1])) else { return };
+        let key = usize::from(u16::from_le_bytes([head[2], head[3]]));
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let Some(rest) = rest.get_mut(key..) else { return };
+        let Some((value, after)) = rest.split_at_mut_checked(length) else { return };
+        visit(*kind, value);
+        bytes = after;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

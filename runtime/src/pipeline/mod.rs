@@ -12,6 +12,7 @@ pub(crate) mod queue;
 pub(crate) mod record;
 #[cfg(test)]
 pub(crate) mod recorded;
+pub(crate) mod redact;
 pub(crate) mod retry;
 pub(crate) mod stats;
 pub(crate) mod store;

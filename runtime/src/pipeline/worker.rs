@@ -56,6 +56,15 @@ impl Answer {
     }
 }
 
+/// What the worker keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// What spans may take in memory, beside what waits in the queue.
+    pub(crate) memory: usize,
+    /// Secrets are masked by their looks.
+    pub(crate) redact_values: bool,
+}
+
 /// The handle of a running worker, shared by all who flush.
 pub(crate) struct Worker {
     queue: Arc<Queue>,
@@ -85,7 +94,7 @@ impl Waker {
 }
 
 impl Worker {
-    /// Starts the thread. `memory` is what spans may take there, beside what waits in the queue.
+    /// Starts the thread.
     ///
     /// # Errors
     /// When the system gives no thread, or no runtime.
@@ -93,12 +102,12 @@ impl Worker {
         queue: Arc<Queue>,
         waker: Waker,
         destinations: Vec<Box<dyn Destination>>,
-        memory: usize,
+        rules: Rules,
     ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let counters: Vec<_> = destinations.iter().map(|destination| destination.counters().clone()).collect();
         let shared = waker.0;
-        let look_after = LookAfter::new(queue.clone(), shared.clone(), destinations, memory);
+        let look_after = LookAfter::new(queue.clone(), shared.clone(), destinations, rules);
         std::thread::Builder::new().name("galileo-worker".to_owned()).spawn(move || {
             let _suppressed = crate::suppress::enter();
             runtime.block_on(look_after.run());
@@ -150,18 +159,18 @@ struct LookAfter {
 }
 
 impl LookAfter {
-    fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>, memory: usize) -> Self {
+    fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>, rules: Rules) -> Self {
         let keepers = destinations.iter().filter(|destination| destination.keeps_traces()).count();
         Self {
             queue,
             shared,
-            store: Store::new(destinations.len() as u8, keepers as u8),
+            store: Store::new(destinations.len() as u8, keepers as u8).redacting(rules.redact_values),
             destinations,
             changes: Changes::default(),
             started: Instant::now(),
             asks: Vec::new(),
             quiet: 0,
-            memory,
+            memory: rules.memory,
         }
     }
 

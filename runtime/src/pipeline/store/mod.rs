@@ -56,6 +56,8 @@ pub(crate) struct Store {
     holders: u8,
     /// Destinations that follow each trace to its completion.
     keepers: u8,
+    /// Values are masked by their looks as they come in.
+    redacts: bool,
     bytes: usize,
     look: u32,
     /// Spans whose END or NOTE came first, or whose parent has not been heard of. Both are settled within one more look, because the
@@ -69,6 +71,12 @@ impl Store {
     /// A store for `holders` destinations, of which `keepers` complete traces.
     pub(crate) fn new(holders: u8, keepers: u8) -> Self {
         Self { holders, keepers, ..Self::default() }
+    }
+
+    /// The same store with the masking of secrets by their looks switched on or off.
+    pub(crate) fn redacting(mut self, redacts: bool) -> Self {
+        self.redacts = redacts;
+        self
     }
 
     pub(crate) fn span(&self, key: Key) -> &Span {
@@ -137,6 +145,9 @@ impl Store {
         let known = span.holders > 0;
         let before = span.bytes();
         span.begin(record, trace, drift);
+        if self.redacts {
+            span.mask_last(record.parts.0.len());
+        }
         span.holders += self.holders;
         self.bytes += span.bytes() - before;
         let ended = span.is_ended();
@@ -251,6 +262,9 @@ impl Store {
         let key = self.span_slot(id);
         let span = &mut self.spans[key as usize];
         span.append(parts);
+        if self.redacts {
+            span.mask_last(parts.len());
+        }
         self.bytes += parts.len();
         if span.holders == 0 {
             self.wait(key);

@@ -5,6 +5,7 @@ use crate::model::part::PartIter;
 use crate::model::{Field, Outcome, Part, SpanId, SpanType, TraceId};
 use crate::pipeline::callsite;
 use crate::pipeline::record::{Record, StartFlags};
+use crate::pipeline::redact;
 
 /// What a slot costs beside its captured values.
 const OVERHEAD: usize = 256;
@@ -108,6 +109,14 @@ impl Span {
         self.outcome = Some(outcome);
         self.clock_end = time;
         true
+    }
+
+    /// Masks what looks like a secret in the values that came last.
+    pub(super) fn mask_last(&mut self, bytes: usize) {
+        let from = self.buffer.len().saturating_sub(bytes);
+        if let Some(last) = self.buffer.get_mut(from..) {
+            redact::mask(last);
+        }
     }
 
     pub(super) fn append(&mut self, parts: &[u8]) {
