@@ -26,12 +26,16 @@ fn span(kind: &str, name: &str, moment: usize) -> Value {
     });
     match kind {
         "llm" => {
-            span["input"] = json!([{"role": "system", "content": "Answer from the passages."}, {"role": "user", "content": text}]);
+            span["input"] =
+                json!([{"role": "system", "content": "Answer from the passages."}, {"role": "user", "content": text}]);
             span["output"] = json!({"role": "assistant", "content": text});
             span["model"] = json!("m");
             span["metrics"] = json!({"duration_ns": 5_000_000, "num_input_tokens": 40, "num_output_tokens": 30, "num_total_tokens": 70});
         }
-        "retriever" => span["output"] = json!([{"content": text, "metadata": {"score": 0.5}}, {"content": text, "metadata": {"score": 0.25}}]),
+        "retriever" => {
+            span["output"] =
+                json!([{"content": text, "metadata": {"score": 0.5}}, {"content": text, "metadata": {"score": 0.25}}])
+        }
         _ => {}
     }
     span
@@ -58,7 +62,8 @@ fn main() {
     let (spans, took) = runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Config { database: Some(folder.join("bench.db")), hosts: vec!["localhost".into()], ..Config::default() };
+        let config =
+            Config { database: Some(folder.join("bench.db")), hosts: vec!["localhost".into()], ..Config::default() };
         tokio::spawn(serve(listener, config, std::future::pending()));
         let next = Arc::new(AtomicUsize::new(0));
         let requests = Arc::new(requests);
@@ -75,7 +80,11 @@ fn main() {
                         let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                         stream.write_all(request).await.unwrap();
                         let read = stream.read(&mut answer).await.unwrap();
-                        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+                        assert!(
+                            answer[..read].starts_with(b"HTTP/1.1 200"),
+                            "{}",
+                            String::from_utf8_lossy(&answer[..read])
+                        );
                         spans += SPANS_PER_TRACE;
                     }
                     spans
@@ -90,6 +99,10 @@ fn main() {
     });
     let size = std::fs::metadata(folder.join("bench.db")).unwrap().len();
     println!("galileo api, {SPANS_PER_TRACE} spans a trace, {bytes} bytes a request, {CONNECTIONS} connections");
-    println!("{:.0} spans/s ({spans} spans in {took:.2?}); {} bytes of database a span", spans as f64 / took.as_secs_f64(), size as usize / spans.max(1));
+    println!(
+        "{:.0} spans/s ({spans} spans in {took:.2?}); {} bytes of database a span",
+        spans as f64 / took.as_secs_f64(),
+        size as usize / spans.max(1)
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }

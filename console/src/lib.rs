@@ -6,6 +6,7 @@
 mod api;
 pub mod cli;
 pub mod config;
+mod export;
 mod ingest;
 pub mod insight;
 pub mod model;

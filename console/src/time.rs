@@ -23,6 +23,12 @@ pub fn format_iso(ns: i64) -> String {
     )
 }
 
+/// The same with all nine digits, for what came with nanoseconds.
+pub(crate) fn format_iso_ns(ns: i64) -> String {
+    let text = format_iso(ns);
+    format!("{}{:03}Z", text.trim_end_matches('Z'), ns.rem_euclid(1000))
+}
+
 /// Reads `YYYY-MM-DD` with an optional `[T ]HH:MM[:SS[.fraction]]` and an optional zone (`Z`, `+HH:MM`, `+HHMM`, `+HH`).
 /// Without a zone it is taken as UTC, because that is what the reference SDK means when it sends naive times.
 #[must_use]

@@ -1,10 +1,12 @@
 //! The HTTP API that senders and readers speak. Every Galileo route answers with and without `/v2`, since the contract uses both.
 
 mod body;
+mod download;
 mod fault;
 pub(crate) mod guard;
 mod ingest;
 mod login;
+mod otlp;
 mod own;
 mod projects;
 mod read;
@@ -46,6 +48,12 @@ pub(crate) fn routes() -> Router<AppState> {
         .nest("/v2", versioned)
         .route("/api/console/traces", get(own::traces))
         .route("/api/console/traces/{trace_id}", get(own::trace))
+        .route("/api/console/traces/{trace_id}/download", get(download::trace))
+        .route("/api/traces/{trace_id}", get(download::tempo_trace))
+        .route("/ready", get(async || "ready"))
+        .route("/otel/traces", post(otlp::traces))
+        .route("/otel/v1/traces", post(otlp::traces))
+        .route("/v1/traces", post(otlp::traces))
         .route("/healthcheck", get(login::healthcheck))
         .route("/login", post(login::password))
         .route("/login/api_key", post(login::api_key))

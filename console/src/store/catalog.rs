@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::{Place, Writer};
 use super::{StoreError, id_at, optional_id_at};
+use crate::ingest::{Names, RunName};
 use crate::model::{Id, LogStream, Project, Session};
 use crate::time::now_ns;
 
@@ -81,6 +82,27 @@ impl Writer {
         Ok(Place { project_no, stream_no })
     }
 
+    /// The numbers of a place by its names, made when missing.
+    pub(crate) fn place_by_names(&mut self, names: &Names) -> Result<Place, StoreError> {
+        if let Some(place) = self.named_places.get(names) {
+            return Ok(*place);
+        }
+        let project_id = self.project_by_name(&names.project)?.id;
+        let project_no = self.project_no(project_id)?;
+        let stream_no = match &names.run {
+            RunName::Experiment(id) => self.stream_no(*id, project_no, true)?,
+            RunName::LogStream(name) => {
+                let stream_id = self.log_stream_by_name(project_id, name, false)?.id;
+                self.stream_no(stream_id, project_no, false)?
+            }
+        };
+        let place = Place { project_no, stream_no };
+        if self.named_places.len() < 1000 {
+            self.named_places.insert(names.clone(), place);
+        }
+        Ok(place)
+    }
+
     fn project_no(&mut self, id: Id) -> Result<i64, StoreError> {
         let find = |connection: &Connection| {
             connection
@@ -133,11 +155,11 @@ impl Writer {
     }
 
     /// Makes a session that a trace refers to and nobody created here known.
-    pub(super) fn ensure_session(&mut self, id: Id, place: Place) -> Result<(), StoreError> {
+    pub(crate) fn ensure_session(&mut self, id: Id, external_id: Option<&str>, place: Place) -> Result<(), StoreError> {
         if self.sessions.insert(id) {
             self.connection
-                .prepare_cached("INSERT OR IGNORE INTO sessions (id, project_no, stream_no, name, metadata, created_ns) VALUES (?1, ?2, ?3, '', '{}', ?4)")?
-                .execute(params![id.0, place.project_no, place.stream_no, now_ns()])?;
+                .prepare_cached("INSERT OR IGNORE INTO sessions (id, project_no, stream_no, name, external_id, metadata, created_ns) VALUES (?1, ?2, ?3, COALESCE(?4, ''), ?4, '{}', ?5)")?
+                .execute(params![id.0, place.project_no, place.stream_no, external_id, now_ns()])?;
         }
         Ok(())
     }

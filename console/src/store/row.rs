@@ -79,7 +79,8 @@ impl SpanColumns {
             || ["cache_hit", "cache.hit", "cached"]
                 .iter()
                 .any(|key| metadata(key).is_some_and(|value| value.eq_ignore_ascii_case("true")));
-        let flags = [(tag("error.origin=true"), ERROR_ORIGIN), (own_service.is_some(), ENTRY), (cached, CACHED)];
+        let origin = tag("error.origin=true") || record.get("error_origin") == Some("true");
+        let flags = [(origin, ERROR_ORIGIN), (own_service.is_some(), ENTRY), (cached, CACHED)];
         SpanColumns {
             parent,
             wire,
@@ -129,10 +130,19 @@ fn outcome(record: &Record, ended: bool, status_code: Option<i64>) -> Outcome {
         "outcome=cancelled" => Some((1, Outcome::Cancelled)),
         _ => None,
     });
-    if let Some((_, outcome)) = told.max_by_key(|(weight, _)| *weight) {
+    let cell = match record.text("outcome").as_deref() {
+        Some("panic") => Some((3, Outcome::Panic)),
+        Some("error") => Some((2, Outcome::Error)),
+        Some("cancelled") => Some((1, Outcome::Cancelled)),
+        _ => None,
+    };
+    if let Some((_, outcome)) = told.chain(cell).max_by_key(|(weight, _)| *weight) {
         return outcome;
     }
-    if status_code.is_some_and(|code| code >= 400) || record.tags().iter().any(|tag| tag.starts_with("error=")) {
+    if record.get("error").is_some()
+        || status_code.is_some_and(|code| code >= 400)
+        || record.tags().iter().any(|tag| tag.starts_with("error="))
+    {
         Outcome::Error
     } else if ended {
         Outcome::Ok
@@ -143,6 +153,9 @@ fn outcome(record: &Record, ended: bool, status_code: Option<i64>) -> Outcome {
 
 /// The text of the tag is cut to 200 bytes, the output may have all of it.
 fn error_text(record: &Record) -> Option<String> {
+    if let Some(error) = record.text("error") {
+        return Some(cut(&error, 2000));
+    }
     let tag = record.tags().iter().find_map(|tag| tag.strip_prefix("error="));
     let output = record
         .get("output")

@@ -58,14 +58,16 @@ pub(super) fn build(mut loose: Vec<Loose>, trace_service: Option<&str>) -> Vec<S
         match node.parent_index {
             Some(parent) => {
                 node.depth = ordered[parent].depth + 1;
-                if node.service.is_none() {
-                    node.service = ordered[parent].service.clone();
+                match &node.service {
+                    None => node.service = ordered[parent].service.clone(),
+                    // OTLP names the service on every span; the first one of a service is its entry.
+                    Some(own) => node.entry |= ordered[parent].service.as_ref() != Some(own),
                 }
                 let place = ordered.len();
                 ordered[parent].children.push(place);
             }
             None if node.service.is_none() => node.service = trace_service.map(str::to_owned),
-            None => {}
+            None => node.entry = true,
         }
         stack.extend(&children[index]);
         ordered.push(node);

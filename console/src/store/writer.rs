@@ -9,6 +9,7 @@ use super::StoreError;
 use super::merge::Record;
 use super::row::{SpanColumns, SpanKey};
 use super::trace_row::TraceRow;
+use crate::ingest::Names;
 use crate::model::{Change, Id, Outcome, Sources, SpanType, Tokens};
 
 /// Jobs that one transaction takes at most, so that no answer waits for ever.
@@ -117,6 +118,8 @@ pub(crate) struct Writer {
     /// Updates that wait for their span; the look-up is skipped while there are none.
     pending: i64,
     places: HashMap<i64, (Id, Id)>,
+    /// Places that senders named, so that a span costs no look-up.
+    pub(super) named_places: HashMap<Names, Place>,
     /// Sessions that are known to be in their table.
     pub(super) sessions: HashSet<Id>,
 }
@@ -131,6 +134,7 @@ impl Writer {
             version: 0,
             pending: 0,
             places: HashMap::new(),
+            named_places: HashMap::new(),
             sessions: HashSet::new(),
         };
         writer.reload()?;
@@ -143,6 +147,7 @@ impl Writer {
         self.fresh_keys.clear();
         self.places.clear();
         self.sessions.clear();
+        self.named_places.clear();
         (self.next_trace_no, self.version) = self.connection.query_row(
             "SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces",
             [],
@@ -174,7 +179,7 @@ impl Writer {
         trace.complete |= part.complete;
         trace.derive_record(&before);
         if let Some(session) = part.record.text("session_id").and_then(|text| text.parse().ok()) {
-            self.ensure_session(session, part.place)?;
+            self.ensure_session(session, None, part.place)?;
         }
         self.traces.insert(part.trace_id, trace);
         Ok(())
