@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what CI runs after the README's test command.
 
-use crate::run::{Outcome, cargo, execute, program};
+use crate::run::{Outcome, cargo, execute, program, target_dir};
 use crate::{check, crates, interop};
 
 /// Which lanes need something that is not in the repository.
@@ -16,8 +16,17 @@ pub(crate) fn run(options: &Options) -> Outcome {
     check::run()?;
     crates::run()?;
     execute(cargo().args(["run", "--", "--once"]))?;
+    microservices()?;
     interop::run(&options.interop)?;
     browser()
+}
+
+/// Seven services and their eight scenarios, each of which judges its own trace.
+fn microservices() -> Outcome {
+    let feature = ["--package", "galileo-examples", "--features", "microservices"];
+    execute(cargo().args(["test", "--lib"]).args(feature))?;
+    execute(cargo().args(["build", "--bins"]).args(feature))?;
+    execute(&mut program(target_dir().join("debug").join("microservices")))
 }
 
 /// The console's pages; the cases that are marked for every change.

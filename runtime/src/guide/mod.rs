@@ -2,12 +2,16 @@
 //!
 //! | chapter | answers |
 //! | --- | --- |
+//! | [`start`] | what to write first, and where traces go |
 //! | [`concepts`] | what a trace, a span and a context are |
 //! | [`instrumenting`] | how a function becomes a span |
 //! | [`between_services`] | how a trace crosses processes |
+//! | [`delivery`] | when spans are sent, and what became of them |
 //! | [`sessions`] | how traces of one conversation belong together |
 //! | [`sampling`] | how to record less |
 //! | [`llm_calls`] | how calls of models are recorded |
+//! | [`troubleshooting`] | why something is not where it should be |
+//! | [`environment`] | every variable |
 //! | [`from_python`], [`from_tracing`], [`from_fastrace`] | what is called what |
 
 macro_rules! chapters {
@@ -20,12 +24,16 @@ macro_rules! chapters {
 }
 
 chapters! {
+    start
     concepts
     instrumenting
     between_services
+    delivery
     sessions
     sampling
     llm_calls
+    troubleshooting
+    environment
     from_python
     from_tracing
     from_fastrace
