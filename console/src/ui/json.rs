@@ -18,6 +18,8 @@ pub(crate) enum Token {
 /// More than this would make a page slow; the raw record has all of it.
 const MOST_TOKENS: usize = 3_000;
 const LONGEST_STRING: usize = 20_000;
+/// Strings from this length on are sentences more often than identifiers, and set as such.
+const PROSE: usize = 48;
 const OPEN_LEVELS: usize = 3;
 const OPEN_ITEMS: usize = 40;
 
@@ -77,6 +79,11 @@ pub(crate) fn tokens(value: &Value) -> Vec<Token> {
             leaf => out.push(Token::Leaf { key, text: text(leaf), class: class(leaf) }),
         }
     }
+    // The braces around a whole object say nothing: its keys already do.
+    if value.is_object() && matches!(out.first(), Some(Token::Open { .. })) {
+        out.remove(0);
+        out.pop();
+    }
     out
 }
 
@@ -93,6 +100,7 @@ fn text(value: &Value) -> String {
 
 fn class(value: &Value) -> &'static str {
     match value {
+        Value::String(text) if text.len() > PROSE => "t",
         Value::String(_) => "s",
         Value::Number(_) => "d",
         Value::Bool(_) => "w",
@@ -131,5 +139,6 @@ mod tests {
             value = json!([value]);
         }
         assert_eq!(tokens(&value).len(), 201);
+        assert_eq!(tokens(&json!({"a": {"b": 1}})).len(), 3, "the outermost braces are left out");
     }
 }

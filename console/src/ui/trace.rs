@@ -185,7 +185,7 @@ pub(crate) async fn rows(ui: Ui, Path(trace): Path<String>, Query(piece): Query<
 impl Rows {
     fn of(ui: &Ui, view: &TraceView, timing: &Timing, now: i64, piece: &Piece) -> Rows {
         let from = piece.from;
-        let micros = |ns: i64| ns.div_euclid(1000);
+        let micros = |ns: i64| ns.saturating_add(500).div_euclid(1000);
         let since = |ns: i64| micros(ns - timing.start);
         let mut names: HashMap<&str, usize> = HashMap::new();
         let mut services = Vec::new();
