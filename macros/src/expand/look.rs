@@ -18,11 +18,7 @@ pub(super) fn body(plan: &Plan, names: &Names, has_errors: bool) -> TokenStream 
     let Names { private, result, end, value, error, .. } = names;
     let made = made(plan, names);
     if !has_errors {
-        let output = match plan.end.output {
-            Output::Auto => quote!(#end.output(#private::Value::Null);),
-            _ => TokenStream::new(),
-        };
-        return quote!(let _ = #result; let _ = &#end; #output #made);
+        return quote!(let _ = (#result, &#end); #made);
     }
     let on_value = match plan.end.output {
         Output::Auto => quote!(#end.output(#private::Probe::new(#value).value())),

@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct End<'p, 'b> {
     parts: &'p mut Parts<'b>,
     outcome: Outcome,
+    /// It is one of several: in a list, a missing value has its place.
+    one_of_many: bool,
 }
 
 impl std::fmt::Debug for End<'_, '_> {
@@ -23,7 +25,12 @@ impl std::fmt::Debug for End<'_, '_> {
 
 impl<'p, 'b> End<'p, 'b> {
     pub(super) fn new(parts: &'p mut Parts<'b>) -> Self {
-        Self { parts, outcome: Outcome::Ok }
+        Self { parts, outcome: Outcome::Ok, one_of_many: false }
+    }
+
+    /// For one item of a stream or iterator.
+    pub(super) fn of_item(parts: &'p mut Parts<'b>) -> Self {
+        Self { one_of_many: true, ..Self::new(parts) }
     }
 
     pub(super) fn is_error(&self) -> bool {
@@ -40,9 +47,11 @@ impl<'p, 'b> End<'p, 'b> {
         self.parts.append(parts);
     }
 
-    /// The output.
+    /// The output. No value is no output, so that what the body set itself stays.
     pub fn output(&mut self, value: Value<'_>) {
-        put(Field::Output, "", &value, self.parts);
+        if self.one_of_many || !matches!(value, Value::Null) {
+            put(Field::Output, "", &value, self.parts);
+        }
     }
 
     /// The function returned an error.

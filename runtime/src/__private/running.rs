@@ -111,15 +111,12 @@ impl Running {
     #[cold]
     pub(super) fn cancel(&mut self, last: &mut dyn FnMut(), write: &mut dyn FnMut(&mut Parts<'_>)) {
         match std::mem::take(&mut self.0) {
-            State::Open { opened, parent, suspended, .. } => {
+            State::Open { opened, suspended, .. } => {
                 let previous = active::swap(suspended);
                 last();
                 active::swap(previous);
-                if std::thread::panicking() {
-                    close_panicked(opened, parent, None);
-                } else {
-                    close_cancelled(opened, write);
-                }
+                // Also while the thread unwinds: a panic of its own has ended the span in `run`, so this one is another's.
+                close_cancelled(opened, write);
             }
             // Never asked for anything: there is no span.
             State::Waiting(_) | State::Off => last(),

@@ -66,7 +66,7 @@ impl Seen {
         self.count += 1;
         let mut bytes = Vec::new();
         let mut parts = Parts::new(&mut bytes);
-        let mut end = End::new(&mut parts);
+        let mut end = End::of_item(&mut parts);
         // The user's `output = |item| ..` may panic; that costs the record of this item.
         let looked = catch_unwind(AssertUnwindSafe(|| look(&mut end)));
         let is_error = end.is_error();

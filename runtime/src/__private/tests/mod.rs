@@ -1,3 +1,7 @@
-//! What generated code records. The shapes that need other crates are tested in `tests/tests/macro_*.rs`.
+//! What generated code records. Shapes that need other crates are compiled in `ui-tests`.
 
-mod smoke;
+mod futures;
+mod items;
+mod outcomes;
+mod transparent;
+mod values;
