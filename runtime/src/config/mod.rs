@@ -126,6 +126,13 @@ pub(crate) struct GalileoSettings {
     pub(crate) request_timeout: Duration,
 }
 
+impl GalileoSettings {
+    /// Tells one destination from another: what is recorded for it must not go elsewhere. Holds no secret.
+    pub(crate) fn identity(&self, mode: Mode) -> String {
+        format!("{} {:?} {:?} {:?} {mode:?}", self.api, self.project, self.log_stream, self.experiment_id)
+    }
+}
+
 /// What the OTLP exporter needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtlpSettings {

@@ -46,8 +46,10 @@ fn built_in(
 fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
     use crate::export::galileo::GalileoDestination;
     use crate::export::transport::Transport;
+    use crate::pipeline::spool::Spool;
     let galileo = settings.galileo.clone().ok_or_else(|| missing("galileo"))?;
     let transport = Transport::new(&galileo.api)?;
+    let spool = Spool::new(&settings.spool, "galileo", &galileo.identity(settings.mode));
     Ok(Box::new(GalileoDestination::new(
         galileo,
         transport,
@@ -55,6 +57,7 @@ fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dy
         settings.trace_linger,
         settings.limits,
         service.clone(),
+        spool,
     )))
 }
 

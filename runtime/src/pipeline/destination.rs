@@ -39,6 +39,9 @@ pub(crate) trait Destination: Send {
 
     fn resume_lingering(&mut self) {}
 
+    /// More than half of the memory is in use: write to disk what can go there, if that is at least `bytes` too much.
+    fn spill(&mut self, _store: &mut Store, _bytes: usize) {}
+
     /// Memory is short: free at least `bytes` if there is any way to.
     fn relieve(&mut self, _store: &mut Store, _bytes: usize) {}
 

@@ -14,6 +14,7 @@ pub(crate) mod record;
 pub(crate) mod recorded;
 pub(crate) mod redact;
 pub(crate) mod retry;
+pub(crate) mod spool;
 pub(crate) mod stats;
 pub(crate) mod store;
 pub(crate) mod whole;

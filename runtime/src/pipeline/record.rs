@@ -46,6 +46,15 @@ impl StartFlags {
     /// Only W3C or LangSmith headers came in: this process creates the trace itself (design decision D3).
     pub(crate) const FOREIGN_TRACE: u8 = 8;
 
+    /// It comes from the spool.
+    pub(crate) const SPOOLED: u8 = 16;
+    /// Its trace had been created when it went there.
+    pub(crate) const TRACE_CREATED: u8 = 32;
+    /// It had been created itself, while it was open.
+    pub(crate) const SPAN_CREATED: u8 = 64;
+    /// It had been delivered whole; it is there because its values stand for a trace that is not complete.
+    pub(crate) const DELIVERED: u8 = 128;
+
     pub(crate) fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
@@ -91,8 +100,7 @@ impl Header {
         [facts, time, t0, t1, s0, s1, p0, p1, u64::from(self.callsite)]
     }
 
-    /// The header as bytes, for tests.
-    #[cfg(test)]
+    /// The header as bytes, for the spool.
     pub(crate) fn encode(&self, parts_len: u32) -> Vec<u8> {
         let words = match self.kind {
             Kind::Start => self.start_words(parts_len).to_vec(),

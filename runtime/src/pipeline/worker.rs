@@ -183,12 +183,7 @@ impl LookAfter {
             for destination in &mut self.destinations {
                 destination.pump(&mut self.store, now);
             }
-            if self.store.bytes() > self.memory {
-                let excess = self.store.bytes() - self.memory;
-                for destination in &mut self.destinations {
-                    destination.relieve(&mut self.store, excess);
-                }
-            }
+            self.make_room();
             self.take_asks(now);
             if self.answer_asks(now) {
                 break;
@@ -218,6 +213,23 @@ impl LookAfter {
         if !spare {
             for destination in &mut self.destinations {
                 destination.changed(&mut self.store, &self.changes, now);
+            }
+        }
+    }
+
+    /// Keeps the spans in memory within their share.
+    fn make_room(&mut self) {
+        let half = self.memory / 2;
+        if self.store.bytes() > half {
+            let excess = self.store.bytes() - half;
+            for destination in &mut self.destinations {
+                destination.spill(&mut self.store, excess);
+            }
+        }
+        if self.store.bytes() > self.memory {
+            let excess = self.store.bytes() - self.memory;
+            for destination in &mut self.destinations {
+                destination.relieve(&mut self.store, excess);
             }
         }
     }

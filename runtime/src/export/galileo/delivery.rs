@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::account::{Account, AccountError, Target};
 use super::answer::{SendError, Verdict, judge, of_account};
+use super::disk::Disk;
 use super::session::{self, Session, Sessions, Wish};
 use super::wire::{Route, Source};
 use crate::config::{CompressionSetting, GalileoSettings, Limits, Mode, ServiceSettings};
@@ -23,9 +24,10 @@ use crate::diag;
 use crate::export::gzip::Gzip;
 use crate::export::transport::{Answer, Request, Transport, TransportError};
 use crate::model::random_u64;
-use crate::pipeline::combine::{Combine, Finding, Refusal, Step, StepKind, StepLimits};
+use crate::pipeline::combine::{Combine, Eviction, Finding, Refusal, Step, StepKind, StepLimits};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::retry::Backoff;
+use crate::pipeline::spool::Spool;
 use crate::pipeline::stats::{Counters, DropReason};
 use crate::pipeline::store::{Changes, Store};
 
@@ -64,6 +66,7 @@ pub(crate) struct GalileoDestination {
     blocked_by_server: bool,
     /// A new token was fetched after a refusal and has not been accepted since.
     renewed: bool,
+    disk: Disk,
 }
 
 type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -82,6 +85,7 @@ impl GalileoDestination {
         linger: Duration,
         limits: Limits,
         service: Arc<ServiceSettings>,
+        spool: Option<Spool>,
     ) -> Self {
         let gzip = match settings.compression {
             CompressionSetting::None => None,
@@ -107,6 +111,7 @@ impl GalileoDestination {
             blocked_until: Duration::ZERO,
             blocked_by_server: false,
             renewed: false,
+            disk: Disk::new(spool),
             settings,
         }
     }
@@ -291,6 +296,7 @@ impl GalileoDestination {
     }
 
     fn settle_accounts(&mut self) {
+        self.disk.done(self.combine.take_restored_done());
         let tally = self.combine.take_tally();
         self.counters.deliver(tally.delivered);
         for (reason, count) in tally.dropped.reasons() {
@@ -359,7 +365,6 @@ impl GalileoDestination {
         }
     }
 
-    /// Whether there is anything to log in for.
     fn step_limits(&self) -> StepLimits {
         StepLimits { bytes: FULL.min(self.limits.body / 2), depth: DEPTH, single: self.settings.single_spans }
     }
@@ -390,6 +395,9 @@ impl Destination for GalileoDestination {
             self.jobs.push(Box::pin(async move { Done::Target(account.lock().await.target().await) }));
             return;
         }
+        if self.backoff.failures() == 0 && store.bytes() < self.limits.queue / 8 {
+            self.disk.restore(store, &mut self.combine, &self.counters, now);
+        }
         // One request asks whether the outage is over; the rest follow it.
         let parallel = if self.backoff.failures() > 0 { 1 } else { PARALLEL };
         while self.sending + self.parked.len() < parallel {
@@ -419,7 +427,22 @@ impl Destination for GalileoDestination {
     }
 
     fn is_idle(&self) -> bool {
-        self.sending == 0 && self.parked.is_empty() && self.combine.is_idle()
+        // What is on disk counts as settled while the backend is not well; else it goes out as well.
+        let disk = self.disk.is_empty() || self.backoff.failures() > 0 || self.target.is_none();
+        self.sending == 0 && self.parked.is_empty() && self.combine.is_idle() && disk
+    }
+
+    fn spill(&mut self, store: &mut Store, bytes: usize) {
+        let count = self.disk.evict(store, &mut self.combine, &self.service, bytes);
+        self.counters.spool(count);
+        self.settle_accounts();
+    }
+
+    fn relieve(&mut self, store: &mut Store, bytes: usize) {
+        // What the disk does not take, or could not take fast enough.
+        self.combine.send_open_traces();
+        self.combine.evict(store, bytes, Eviction::Drop);
+        self.settle_accounts();
     }
 
     fn hurry(&mut self, now: Duration) {
@@ -437,8 +460,10 @@ impl Destination for GalileoDestination {
         self.combine.resume_lingering();
     }
 
-    fn shut_down(&mut self, _store: &mut Store) {
+    fn shut_down(&mut self, store: &mut Store) {
         self.settle_accounts();
+        let spooled = self.disk.keep_all(store, &self.combine, &self.service);
+        self.counters.spool(spooled);
         let left = self.counters.account(0).queued;
         self.counters.drop_spans(DropReason::Shutdown, left);
     }

@@ -307,8 +307,10 @@ fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
             ("deployment.environment", service.environment.as_ref()),
             ("host.name", service.host.as_ref()),
         ];
+        // A span from another process's spool brings its own.
+        let given = |key: &str| included(record).any(|part| part.field == Field::Metadata && part.key == key);
         for (key, fact) in facts {
-            if let Some(text) = fact {
+            if let Some(text) = fact.filter(|_| !given(key)) {
                 fields.string(key, text);
             }
         }

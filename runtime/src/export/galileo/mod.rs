@@ -5,6 +5,7 @@ pub(crate) mod account;
 mod account_tests;
 mod answer;
 mod delivery;
+mod disk;
 mod map;
 mod session;
 mod text;

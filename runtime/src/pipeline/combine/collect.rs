@@ -202,7 +202,7 @@ impl Combine {
     }
 
     /// Takes `key` out of its parent's list; `previous` stands before it.
-    fn unlink(&mut self, parent: NodeKey, previous: NodeKey, key: NodeKey) {
+    pub(super) fn unlink(&mut self, parent: NodeKey, previous: NodeKey, key: NodeKey) {
         let next = std::mem::replace(&mut self.nodes[key as usize].next_wanted, NONE);
         if previous == NONE {
             self.nodes[parent as usize].first_wanted = next;

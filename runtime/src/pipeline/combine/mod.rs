@@ -8,6 +8,7 @@ mod collect;
 mod linger;
 mod node;
 mod outcome;
+mod spooled;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub(crate) use self::node::{NodeKey, State, TraceState};
 pub(crate) use self::outcome::{Finding, Refusal, Tally};
+pub(crate) use self::spooled::Eviction;
 
 use self::linger::Lingering;
 use self::node::{Completion, NONE, Node};
@@ -76,6 +78,10 @@ pub(crate) struct Combine {
     /// Parents and spans that the backend did not know, each with the time of the next attempt.
     delayed: Vec<NodeKey>,
     lingering: Lingering,
+    /// Spans in the order in which they ended, for when memory is short; those that are on their way or gone are skipped.
+    finished: VecDeque<NodeKey>,
+    /// Spans from the spool whose fate was decided since someone asked.
+    restored_done: u64,
     /// Spans whose fate was decided since someone asked.
     tally: Tally,
     /// Ids of copies of spans that exist, unfinished, in a trace that was complete when their end was sent.
@@ -103,6 +109,8 @@ impl Combine {
             completes: VecDeque::new(),
             delayed: Vec::new(),
             lingering: Lingering::new(linger),
+            finished: VecDeque::new(),
+            restored_done: 0,
             tally: Tally::default(),
             aliases: IdMap::default(),
             max_bytes: usize::MAX,
@@ -191,6 +199,9 @@ impl Combine {
         if id.to_bytes() == store.span(key).trace_id.to_bytes() {
             return self.stands_for_trace(store, key);
         }
+        if flags.has(StartFlags::SPOOLED) && self.comes_back(store, key) {
+            return;
+        }
         let parent = self.parent_of(store, key);
         let span = store.span(key);
         let mut node = Node::new(id.to_bytes(), trace, State::Quiet);
@@ -214,8 +225,14 @@ impl Combine {
             // A tool or retriever has to exist before its first child does.
             self.want(parent);
         }
-        if wanted {
+        if flags.has(StartFlags::SPAN_CREATED) {
+            self.nodes[node as usize].state = State::Open;
+            self.updates.push_back(node);
+        } else if wanted {
             self.want(node);
+        }
+        if store.span(key).is_ended() {
+            self.finished.push_back(node);
         }
     }
 
@@ -242,6 +259,9 @@ impl Combine {
     }
 
     fn ended(&mut self, node: NodeKey) {
+        if self.nodes[node as usize].span != Key::MAX {
+            self.finished.push_back(node);
+        }
         match self.nodes[node as usize].state {
             State::Quiet => self.want(node),
             State::Open => self.updates.push_back(node),
@@ -260,13 +280,14 @@ impl Combine {
         }
         let trace = store.trace(key);
         let elsewhere = flags.has(StartFlags::REMOTE_TRACE) || trace.is_remote();
-        let accepted = elsewhere || trace.late;
+        let done = elsewhere || trace.late;
+        let accepted = done || flags.has(StartFlags::TRACE_CREATED);
         let node = Node::new(trace.id.to_bytes(), key, if accepted { State::Done } else { State::Quiet });
         let node = self.add(node);
         let state = &mut self.traces[key as usize];
         let nodes = std::mem::take(&mut state.nodes);
         *state = TraceState { node, remote: elsewhere, nodes, active: true, ..TraceState::vacant() };
-        if accepted {
+        if done {
             state.completion = Completion::Done;
         }
         self.live_traces += 1;
@@ -289,7 +310,8 @@ impl Combine {
         }
         let trace = store.trace(span.trace);
         let linked = self.traces[span.trace as usize].linked_to.is_some();
-        if !linked && (span.flags.has(StartFlags::ENTRY) || trace.late || trace.is_remote()) {
+        let elsewhere = span.flags.has(StartFlags::ENTRY) || span.flags.has(StartFlags::SPOOLED);
+        if !linked && (elsewhere || trace.late || trace.is_remote()) {
             // Created by another process, or here before the trace was over.
             let mut node = Node::new(span.parent.to_bytes(), span.trace, State::Done);
             node.attach = top;
@@ -443,6 +465,7 @@ impl Combine {
         if let Some(root) = root {
             if own_record {
                 self.tally.delivered += 1;
+                self.restored_done += u64::from(store.span(root).flags.has(StartFlags::SPOOLED));
             }
             store.release_span(root);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::node::{Completion, NONE, Node};
 use super::{Combine, NodeKey, State, Step, StepKind};
+use crate::pipeline::record::StartFlags;
 use crate::pipeline::stats::{DropReason, Dropped};
 use crate::pipeline::store::{Key, Store};
 
@@ -139,13 +140,17 @@ impl Combine {
     fn done(&mut self, store: &mut Store, key: NodeKey) {
         self.tally.delivered += 1;
         self.leave(store, key);
+        while self.finished.front().is_some_and(|&first| !self.is_waiting(first)) {
+            self.finished.pop_front();
+        }
     }
 
     /// A span is no longer this destination's business.
-    fn leave(&mut self, store: &mut Store, key: NodeKey) {
+    pub(super) fn leave(&mut self, store: &mut Store, key: NodeKey) {
         let node = &mut self.nodes[key as usize];
         node.state = State::Done;
         let span = std::mem::replace(&mut node.span, Key::MAX);
+        self.restored_done += u64::from(store.span(span).flags.has(StartFlags::SPOOLED));
         let trace = &mut self.traces[node.trace as usize];
         trace.pending = trace.pending.saturating_sub(1);
         // The root's values stand for the trace until that is complete.

@@ -16,7 +16,7 @@ pub(crate) use self::span::Span;
 pub(crate) use self::trace::Trace;
 
 use self::trace::Remembered;
-use super::record::{Kind, Record, StartFlags};
+use super::record::{self, Kind, Record, StartFlags};
 use crate::model::{Outcome, SpanId, TraceId};
 
 /// The number of a slot.
@@ -58,6 +58,8 @@ pub(crate) struct Store {
     keepers: u8,
     /// Values are masked by their looks as they come in.
     redacts: bool,
+    /// What comes in now has been here before.
+    restoring: bool,
     bytes: usize,
     look: u32,
     /// Spans whose END or NOTE came first, or whose parent has not been heard of. Both are settled within one more look, because the
@@ -130,6 +132,23 @@ impl Store {
                 }
             }
             Kind::Hold | Kind::Release => self.share(header.trace, header.kind, now, changes),
+        }
+    }
+
+    /// Takes in a span that comes back from the spool, for one destination alone. Its parent is not waited for.
+    pub(crate) fn restore(&mut self, mut bytes: &[u8], now: Duration, changes: &mut Changes) {
+        let (holders, redacts) = (std::mem::replace(&mut self.holders, 1), std::mem::replace(&mut self.redacts, false));
+        self.restoring = true;
+        while let Some((record, rest)) = record::decode(bytes) {
+            if matches!(record.header.kind, Kind::Start | Kind::End) {
+                self.take(&record, 0, now, changes);
+            }
+            bytes = rest;
+        }
+        self.restoring = false;
+        (self.holders, self.redacts) = (holders, redacts);
+        for &key in &changes.traces {
+            self.traces[key as usize].listed = false;
         }
     }
 
@@ -243,7 +262,8 @@ impl Store {
     /// Whether destinations know the parent, or nothing more can be learned about it by waiting.
     fn parent_is_settled(&self, key: Key) -> bool {
         let span = &self.spans[key as usize];
-        span.parent.is_none()
+        self.restoring
+            || span.parent.is_none()
             || span.flags.has(StartFlags::ENTRY)
             || self.find_span(span.parent).is_some_and(|parent| self.spans[parent as usize].settled)
             || self.traces[span.trace as usize].late

@@ -2,9 +2,9 @@
 
 use super::Key;
 use crate::model::part::PartIter;
-use crate::model::{Field, Outcome, Part, SpanId, SpanType, TraceId};
+use crate::model::{Field, Outcome, Part, Parts, SpanId, SpanType, TraceId};
 use crate::pipeline::callsite;
-use crate::pipeline::record::{Record, StartFlags};
+use crate::pipeline::record::{Header, Kind, Record, StartFlags};
 use crate::pipeline::redact;
 
 /// What a slot costs beside its captured values.
@@ -170,6 +170,42 @@ impl Span {
             Some(part) => part.text(),
             None => callsite::get(self.callsite).map_or("", |site| site.name),
         }
+    }
+
+    /// Appends the span as two records that stand for themselves in any process: the name and `facts` travel as values, the times are
+    /// the wall clock's.
+    pub(crate) fn write_records(&self, out: &mut Vec<u8>, flags: u8, facts: &[(&str, &str)]) {
+        let mut parts = Vec::new();
+        let mut writer = Parts::new(&mut parts);
+        if self.start_parts().all(|part| part.field != Field::Name) {
+            writer.text(Field::Name, "", callsite::get(self.callsite).map_or("", |site| site.name));
+        }
+        for (key, value) in facts {
+            if self.parts().all(|part| part.field != Field::Metadata || part.key != *key) {
+                writer.text(Field::Metadata, key, value);
+            }
+        }
+        writer.append(self.start_parts().0);
+        let header = Header {
+            kind: Kind::Start,
+            detail: self.span_type as u8,
+            flags: StartFlags(self.flags.0 | flags),
+            callsite: 0,
+            trace: self.trace_id,
+            span: self.id,
+            parent: self.parent,
+            time: self.started_at,
+        };
+        out.extend_from_slice(&header.encode(parts.len() as u32));
+        out.extend_from_slice(&parts);
+        let end = self.buffer.len() as u32;
+        let (before, after) = (self.between(0, self.start.0).0, self.between(self.start.1, end).0);
+        let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
+        let time = self.started_at.saturating_add(self.duration());
+        let header = Header { kind: Kind::End, detail: outcome as u8, flags: StartFlags(0), time, ..header };
+        out.extend_from_slice(&header.encode((before.len() + after.len()) as u32));
+        out.extend_from_slice(before);
+        out.extend_from_slice(after);
     }
 
     /// Memory that it takes.
