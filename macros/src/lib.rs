@@ -14,7 +14,7 @@ mod tests;
 use errors::Errors;
 use proc_macro2::TokenStream;
 
-/// Records each call of a function as a span. The manual is that of `galileo::log`.
+#[allow(missing_docs, reason = "the manual stands where users find the attribute, at `galileo::log`")]
 #[proc_macro_attribute]
 pub fn log(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     compile(args.into(), item.into()).into()

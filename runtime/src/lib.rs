@@ -37,6 +37,7 @@ pub use context::{Context, InContext, InCurrentContext, get_tracing_headers, try
 pub use context::{spawn, spawn_blocking};
 pub use dataset::dataset_context;
 pub use error::InitError;
+#[doc = include_str!("log.md")]
 pub use galileo_sdk_macros::log;
 pub use init::{Config, ConfigBuilder, Guard, flush, flush_async, init, status};
 pub use logger::Logger;

@@ -128,7 +128,7 @@ fn settle(outcome: Outcome, span: SpanId, parent: SpanId, parts: &mut Parts<'_>)
     outcome
 }
 
-/// A result that is looked at: value or error. For types other than `Result` the method of [`AnyReturned`] is found instead.
+/// A result that is looked at: value or error. For types other than `Result` the method of `AnyReturned` is found instead.
 #[derive(Debug)]
 pub struct Returned<'a, R>(AnyReturned<'a, R>);
 
