@@ -10,12 +10,15 @@ use crate::ingest::otlp::proto::{
 };
 use crate::model::{Detail, Id, Outcome, SpanNode, SpanType, TraceView};
 
+/// The spans of one resource by scope.
+type Scopes = Vec<(Scope, Vec<Span>)>;
+
 /// The spans of a trace, together by resource and scope, in the order of the tree. `trace_id` is the id to write: readers that asked
 /// with a W3C id want the same one back, also where it differs in the bits that a UUID fixes; `None` writes what came in.
 pub(crate) fn request(view: TraceView, trace_id: Option<[u8; 16]>) -> ExportRequest {
     let ids: Vec<[u8; 8]> = view.spans.iter().map(span_id).collect();
     let summary = view.summary;
-    let mut groups: Vec<(Value, Vec<(Scope, Vec<Span>)>)> = Vec::new();
+    let mut groups: Vec<(Value, Scopes)> = Vec::new();
     for node in view.spans {
         let otel = otel(&node).cloned().unwrap_or_default();
         let resource = otel.get("resource").cloned().unwrap_or_else(|| match &node.service {

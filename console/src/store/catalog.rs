@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::writer::{Place, Writer};
+use super::part::Place;
+use super::writer::Writer;
 use super::{StoreError, id_at, optional_id_at};
 use crate::ingest::{Names, RunName};
 use crate::model::{Id, LogStream, Project, Session};

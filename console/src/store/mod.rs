@@ -1,16 +1,19 @@
 //! Traces in SQLite: one thread writes, a few connections read.
 //!
-//! Whatever protocol a span came by, it arrives here as a *part* (`writer::Part`). Parts of one span are merged by `merge`,
+//! Whatever protocol a span came by, it arrives here as a *part* (`part::Part`). Parts of one span are merged by `merge`,
 //! which does not care about their order; everything else here is derived from the merged records.
 
 mod catalog;
 mod failure;
 mod list;
 mod merge;
+mod part;
+mod queue;
 mod row;
 mod schema;
 mod search;
 mod session;
+mod span_table;
 #[cfg(test)]
 mod tests;
 mod trace_row;
@@ -28,10 +31,11 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub(crate) use catalog::{NewSession, Target};
 pub(crate) use merge::{Level, Rank, Record};
+pub(crate) use part::{Part, Place, SpanPart, SpanUpdate, TracePart};
 pub(crate) use row::SpanKey;
 pub(crate) use search::{Column, Condition, Found, Hit, Kind, Operator, Search, Test};
 pub(crate) use view::detail;
-pub(crate) use writer::{Part, Place, SpanPart, SpanUpdate, TracePart, Writer};
+pub(crate) use writer::Writer;
 
 use crate::model::{
     Change, Depth, Id, LogStream, Page, Project, Session, SpanView, TraceQuery, TraceSummary, TraceView,
@@ -114,7 +118,7 @@ pub struct Store {
 }
 
 struct Inner {
-    jobs: mpsc::UnboundedSender<Box<dyn writer::Job>>,
+    jobs: mpsc::UnboundedSender<Box<dyn queue::Job>>,
     changes: broadcast::Sender<Change>,
     readers: Readers,
 }
@@ -156,7 +160,7 @@ impl Store {
         let sender = changes.clone();
         std::thread::Builder::new()
             .name("console-writer".into())
-            .spawn(move || writer::run(&writer, queue, &sender))
+            .spawn(move || queue::run(&writer, queue, &sender))
             .map_err(|source| StoreError::folder(Path::new("thread"), source))?;
         Ok(Store { inner: Arc::new(Inner { jobs, changes, readers }) })
     }
@@ -167,14 +171,14 @@ impl Store {
         self.inner.changes.subscribe()
     }
 
-    /// Runs `work` on the writing thread and answers after the commit. It may run twice (see `writer::Job`).
+    /// Runs `work` on the writing thread and answers after the commit. It may run twice (see `queue::Job`).
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnMut(&mut Writer) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = writer::FnJob { run: work, value: None, reply };
+        let job = queue::FnJob { run: work, value: None, reply };
         self.inner.jobs.send(Box::new(job)).map_err(|_| StoreError::Stopped)?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }

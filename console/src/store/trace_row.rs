@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
 use super::merge::Record;
+use super::part::Place;
 use super::row::{SpanColumns, SpanKey, duration};
-use super::writer::Place;
 use crate::model::{Id, SpanType};
 use crate::time::parse_iso;
 

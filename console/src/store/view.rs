@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::row::{CACHED, ENTRY, ERROR_ORIGIN, SpanKey};
 use super::tree::{self, Loose};
-use super::{StoreError, id_at, list, writer};
+use super::{StoreError, id_at, list, span_table};
 use crate::model::{Depth, Detail, Id, Orphan, Sources, SpanNode, SpanType, SpanView, Tokens, TraceView};
 
 /// Orphans of one trace that are looked for in other traces.
@@ -122,7 +122,7 @@ pub(super) fn read_span(row: &Row<'_>, trace: Id, full: bool) -> rusqlite::Resul
         duration_ns: row.get(10)?,
         open: !ended,
         status_code: row.get(12)?,
-        outcome: writer::outcome(row.get(13)?),
+        outcome: span_table::outcome(row.get(13)?),
         error: row.get(19)?,
         error_origin: flags & ERROR_ORIGIN != 0,
         cached: flags & CACHED != 0,

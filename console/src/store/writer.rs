@@ -1,110 +1,19 @@
-//! The one thread that writes. It takes what is waiting, applies it in one transaction, commits, and only then answers.
+//! Applies deliveries to the tables. Lives on one thread; `queue` feeds it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::StoreError;
 use super::merge::Record;
+use super::part::{Part, Place, SpanPart, SpanUpdate, TracePart};
+use super::queue::Job;
 use super::row::{SpanColumns, SpanKey};
+use super::span_table::{self, Existing};
 use super::trace_row::TraceRow;
 use crate::ingest::Names;
-use crate::model::{Change, Id, Outcome, Sources, SpanType, Tokens};
-
-/// Jobs that one transaction takes at most, so that no answer waits for ever.
-const JOBS_PER_COMMIT: usize = 512;
-
-/// Where a span or trace was sent: numbers of a project and one of its log streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
-    pub(crate) project_no: i64,
-    pub(crate) stream_no: i64,
-}
-
-/// One delivery of a span.
-#[derive(Clone, Debug)]
-pub(crate) struct SpanPart {
-    pub(crate) trace_id: Id,
-    pub(crate) key: SpanKey,
-    pub(crate) record: Record,
-    pub(crate) ended: bool,
-    pub(crate) place: Place,
-    pub(crate) sources: Sources,
-    pub(crate) seen_ns: i64,
-}
-
-/// An update of a span whose trace the sender does not name.
-#[derive(Clone, Debug)]
-pub(crate) struct SpanUpdate {
-    pub(crate) key: SpanKey,
-    pub(crate) record: Record,
-    pub(crate) ended: bool,
-}
-
-/// One delivery of a trace itself.
-#[derive(Clone, Debug)]
-pub(crate) struct TracePart {
-    pub(crate) trace_id: Id,
-    pub(crate) record: Record,
-    pub(crate) complete: bool,
-    pub(crate) place: Place,
-    /// Whether it makes the trace known, as a create does and an update does not.
-    pub(crate) create: bool,
-    pub(crate) seen_ns: i64,
-}
-
-/// Something to store.
-#[derive(Clone, Debug)]
-pub(crate) enum Part {
-    Span(SpanPart),
-    Update(SpanUpdate),
-    Trace(TracePart),
-}
-
-impl Part {
-    /// Moves it to another place.
-    pub(crate) fn set_place(&mut self, place: Place) {
-        match self {
-            Part::Span(part) => part.place = place,
-            Part::Trace(part) => part.place = place,
-            Part::Update(_) => {}
-        }
-    }
-}
-
-/// A unit of work. `apply` may run twice: alone again when the transaction that it shared could not be committed.
-pub(super) trait Job: Send {
-    fn apply(&mut self, writer: &mut Writer) -> Result<(), StoreError>;
-    fn finish(self: Box<Self>, result: Result<(), StoreError>);
-}
-
-pub(super) struct FnJob<F, T> {
-    pub(super) run: F,
-    pub(super) value: Option<T>,
-    pub(super) reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<F, T> Job for FnJob<F, T>
-where
-    F: FnMut(&mut Writer) -> Result<T, StoreError> + Send,
-    T: Send,
-{
-    fn apply(&mut self, writer: &mut Writer) -> Result<(), StoreError> {
-        self.value = Some((self.run)(writer)?);
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, result: Result<(), StoreError>) {
-        let answer = match (result, self.value) {
-            (Ok(()), Some(value)) => Ok(value),
-            (Err(error), _) => Err(error),
-            (Ok(()), None) => Err(StoreError::Stopped),
-        };
-        // Whoever asked may have gone; the work is done all the same.
-        let _ = self.reply.send(answer);
-    }
-}
+use crate::model::{Change, Id, Sources};
 
 /// The state of the writing thread.
 pub(crate) struct Writer {
@@ -193,124 +102,51 @@ impl Writer {
         let existing = if trace.fresh && !self.fresh_keys.contains(&(trace.no, part.key.key)) {
             None
         } else {
-            self.find_span(trace.no, part.key)?
+            span_table::find(&self.connection, trace.no, part.key)?
         };
+        let (mut record, mut ended) = (Cow::Borrowed(&part.record), part.ended);
+        if self.pending > 0
+            && let Some((update, update_ended)) = self.take_pending(part.key)?
+        {
+            record.to_mut().merge(update);
+            ended |= update_ended;
+        }
+        let news = News { key: part.key, record: &record, ended, sources: part.sources, seen_ns: part.seen_ns };
         let result = match existing {
-            Some(existing) => {
-                self.merge_span(&mut trace, existing, part.key, &part.record, part.ended, part.sources, part.seen_ns)
-            }
-            None => self.insert_span(&mut trace, part),
+            Some(existing) => self.merge_span(&mut trace, existing, &news),
+            None => self.insert_span(&mut trace, part.place, &news),
         };
         self.traces.insert(part.trace_id, trace);
         result
     }
 
-    fn insert_span(&mut self, trace: &mut TraceRow, part: &SpanPart) -> Result<(), StoreError> {
-        let mut record = part.record.clone();
-        let mut ended = part.ended;
-        if self.pending > 0
-            && let Some((update, update_ended)) = self.take_pending(part.key)?
-        {
-            record.merge(update);
-            ended |= update_ended;
-        }
-        let columns = SpanColumns::derive(&record, trace.id, ended, part.sources, part.seen_ns);
-        self.connection
-            .prepare_cached(
-                "INSERT INTO spans (trace_no, key, high, project_no, stream_no, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags, ranks, doc)
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
-            )?
-            .execute(params![
-                trace.no,
-                part.key.key,
-                part.key.high,
-                part.place.project_no,
-                part.place.stream_no,
-                columns.parent.map(|parent| parent.key),
-                columns.parent.map(|parent| parent.high),
-                columns.wire.map(|parent| parent.key),
-                columns.wire.map(|parent| parent.high),
-                columns.span_type.as_str(),
-                columns.name,
-                columns.service,
-                columns.start_ns,
-                columns.duration_ns,
-                columns.ended,
-                columns.status_code,
-                columns.outcome as i64,
-                i64::from(columns.sources.0),
-                columns.tokens.input as i64,
-                columns.tokens.output as i64,
-                columns.tokens.total as i64,
-                columns.model,
-                columns.error,
-                columns.flags,
-                record.to_ranks(),
-                record.to_doc(),
-            ])?;
+    fn insert_span(&mut self, trace: &mut TraceRow, place: Place, news: &News<'_>) -> Result<(), StoreError> {
+        let columns = SpanColumns::derive(news.record, trace.id, news.ended, news.sources, news.seen_ns);
+        span_table::insert(&self.connection, trace.no, news.key, place, &columns, news.record)?;
         if trace.fresh {
-            self.fresh_keys.insert((trace.no, part.key.key));
+            self.fresh_keys.insert((trace.no, news.key.key));
         }
-        trace.span_arrived(part.key, &columns, record.text("session_id").and_then(|text| text.parse().ok()));
+        trace.span_arrived(news.key, &columns, news.record.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn merge_span(
-        &mut self,
-        trace: &mut TraceRow,
-        existing: Existing,
-        key: SpanKey,
-        record: &Record,
-        ended: bool,
-        sources: Sources,
-        seen_ns: i64,
-    ) -> Result<(), StoreError> {
+    fn merge_span(&mut self, trace: &mut TraceRow, existing: Existing, news: &News<'_>) -> Result<(), StoreError> {
         let stored = Record::from_stored(&existing.doc, &existing.ranks);
         let mut merged = stored.clone();
-        merged.merge(record.clone());
-        let high = if existing.high == 0 { key.high } else { existing.high };
+        merged.merge(news.record.clone());
+        let high = if existing.high == 0 { news.key.high } else { existing.high };
         let before = existing.columns;
-        let seen_ns = if merged.get("created_at").is_some() { seen_ns } else { seen_ns.min(before.start_ns) };
-        let after =
-            SpanColumns::derive(&merged, trace.id, before.ended || ended, before.sources.union(sources), seen_ns);
+        let seen_ns = if merged.get("created_at").is_some() { news.seen_ns } else { news.seen_ns.min(before.start_ns) };
+        let sources = before.sources.union(news.sources);
+        let after = SpanColumns::derive(&merged, trace.id, before.ended || news.ended, sources, seen_ns);
         if merged == stored
             && high == existing.high
             && (after.ended, after.sources, after.start_ns) == (before.ended, before.sources, before.start_ns)
         {
             return Ok(()); // A repeat.
         }
-        self.connection
-            .prepare_cached(
-                "UPDATE spans SET high=?2, parent_key=?3, parent_high=?4, wire_key=?5, wire_high=?6, type=?7, name=?8, service=?9, start_ns=?10, duration_ns=?11, ended=?12, status_code=?13, outcome=?14, sources=?15,
-                 tokens_input=?16, tokens_output=?17, tokens_total=?18, model=?19, error=?20, flags=?21, ranks=?22, doc=?23 WHERE no=?1",
-            )?
-            .execute(params![
-                existing.no,
-                high,
-                after.parent.map(|parent| parent.key),
-                after.parent.map(|parent| parent.high),
-                after.wire.map(|parent| parent.key),
-                after.wire.map(|parent| parent.high),
-                after.span_type.as_str(),
-                after.name,
-                after.service,
-                after.start_ns,
-                after.duration_ns,
-                after.ended,
-                after.status_code,
-                after.outcome as i64,
-                i64::from(after.sources.0),
-                after.tokens.input as i64,
-                after.tokens.output as i64,
-                after.tokens.total as i64,
-                after.model,
-                after.error,
-                after.flags,
-                merged.to_ranks(),
-                merged.to_doc(),
-            ])?;
-        trace.span_changed(key, &before, &after, merged.text("session_id").and_then(|text| text.parse().ok()));
+        span_table::update(&self.connection, existing.no, high, &after, &merged)?;
+        trace.span_changed(news.key, &before, &after, merged.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
 
@@ -336,19 +172,13 @@ impl Writer {
         for id in ids {
             let mut trace = self.take_trace(id, 0)?;
             let mut result = Ok(());
-            if let Some(existing) =
-                self.find_span(trace.no, update.key)?.filter(|existing| existing.high == update.key.high)
+            if let Some(existing) = span_table::find(&self.connection, trace.no, update.key)?
+                .filter(|existing| existing.high == update.key.high)
             {
                 found = true;
-                result = self.merge_span(
-                    &mut trace,
-                    existing,
-                    update.key,
-                    &update.record,
-                    update.ended,
-                    Sources::GALILEO,
-                    i64::MAX,
-                );
+                let SpanUpdate { key, record, ended } = update;
+                let news = News { key: *key, record, ended: *ended, sources: Sources::GALILEO, seen_ns: i64::MAX };
+                result = self.merge_span(&mut trace, existing, &news);
             }
             self.traces.insert(id, trace);
             result?;
@@ -382,23 +212,6 @@ impl Writer {
             .optional()?;
         self.pending -= i64::from(found.is_some());
         Ok(found)
-    }
-
-    /// The stored span that a delivery with this key means: the one with the same id, else one of which only the W3C half is
-    /// known on either side.
-    fn find_span(&self, trace_no: i64, key: SpanKey) -> Result<Option<Existing>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT no, high, parent_key, parent_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, flags, ranks, doc
-             FROM spans WHERE trace_no = ?1 AND key = ?2 ORDER BY high",
-        )?;
-        let mut rows: Vec<Existing> =
-            statement.query_map(params![trace_no, key.key], Existing::read)?.collect::<Result<_, _>>()?;
-        let index = rows
-            .iter()
-            .position(|row| row.high == key.high)
-            .or_else(|| rows.iter().position(|row| row.high == 0))
-            .or((key.high == 0 && !rows.is_empty()).then_some(0));
-        Ok(index.map(|index| rows.swap_remove(index)))
     }
 
     fn take_trace(&mut self, id: Id, seen_ns: i64) -> Result<TraceRow, StoreError> {
@@ -446,7 +259,7 @@ impl Writer {
         Ok(changes)
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
+    pub(super) fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let result =
             jobs.iter_mut().try_for_each(|job| job.apply(self)).and_then(|()| self.flush()).and_then(|changes| {
@@ -463,100 +276,11 @@ impl Writer {
     }
 }
 
-/// Runs until every sender is gone.
-pub(super) fn run(
-    lock: &super::WriterCell,
-    mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
-    changes: &broadcast::Sender<Change>,
-) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < JOBS_PER_COMMIT {
-            let Ok(job) = jobs.try_recv() else { break };
-            batch.push(job);
-        }
-        let mut writer = lock.lock();
-        match writer.transact(&mut batch) {
-            Ok(changed) => {
-                drop(writer);
-                finish(batch, changed, changes);
-            }
-            Err(error) if batch.len() == 1 => {
-                drop(writer);
-                batch.into_iter().for_each(|job| job.finish(Err(error.clone())));
-            }
-            // One of them is at fault: each alone, so that the others do not pay for it.
-            Err(_) => {
-                for job in batch {
-                    let mut alone = [job];
-                    let result = writer.transact(&mut alone);
-                    let [job] = alone;
-                    match result {
-                        Ok(changed) => finish(vec![job], changed, changes),
-                        Err(error) => job.finish(Err(error)),
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn finish(jobs: Vec<Box<dyn Job>>, changed: Vec<Change>, changes: &broadcast::Sender<Change>) {
-    for change in changed {
-        // Nobody listens: that is no failure.
-        let _ = changes.send(change);
-    }
-    jobs.into_iter().for_each(|job| job.finish(Ok(())));
-}
-
-struct Existing {
-    no: i64,
-    high: i64,
-    columns: SpanColumns,
-    ranks: String,
-    doc: String,
-}
-
-impl Existing {
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Existing> {
-        let parent: Option<i64> = row.get(2)?;
-        Ok(Existing {
-            no: row.get(0)?,
-            high: row.get(1)?,
-            columns: SpanColumns {
-                parent: parent.zip(row.get(3)?).map(|(key, high)| SpanKey { key, high }),
-                wire: None,
-                span_type: SpanType::parse(row.get_ref(4)?.as_str()?).unwrap_or_default(),
-                name: row.get(5)?,
-                service: row.get(6)?,
-                start_ns: row.get(7)?,
-                duration_ns: row.get(8)?,
-                ended: row.get(9)?,
-                status_code: row.get(10)?,
-                outcome: outcome(row.get(11)?),
-                sources: Sources(row.get(12)?),
-                tokens: Tokens {
-                    input: row.get::<_, i64>(13)? as u64,
-                    output: row.get::<_, i64>(14)? as u64,
-                    total: row.get::<_, i64>(15)? as u64,
-                },
-                model: None,
-                error: None,
-                flags: row.get(16)?,
-            },
-            ranks: row.get(17)?,
-            doc: row.get(18)?,
-        })
-    }
-}
-
-/// The stored form of an outcome is its position in the enum.
-pub(super) fn outcome(value: i64) -> Outcome {
-    match value {
-        0 => Outcome::Running,
-        2 => Outcome::Error,
-        3 => Outcome::Panic,
-        4 => Outcome::Cancelled,
-        _ => Outcome::Ok,
-    }
+/// What a delivery brings for one span.
+struct News<'a> {
+    key: SpanKey,
+    record: &'a Record,
+    ended: bool,
+    sources: Sources,
+    seen_ns: i64,
 }
