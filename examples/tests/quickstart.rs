@@ -34,12 +34,23 @@ fn summary(output: &Output) -> Value {
 
 #[test]
 fn each_question_is_one_complete_trace_of_both_services() {
-    let questions = ["--question", "How are commits written?", "--question", "What is a span, and what is a trace?"];
-    let (output, notes) = run(quickstart(&["--once", "--json"]).args(questions));
+    let docs = Folder::with(
+        "sky",
+        "# Jupiter\n\nGalileo saw four moons of Jupiter in January 1610.\n\n# Venus\n\nVenus shows phases like the moon.\n",
+    );
+    let questions = [
+        "--question",
+        "What did Galileo see in 1610?",
+        "--question",
+        "Who saw moons of Jupiter, and what shows phases?",
+    ];
+    let (output, notes) = run(quickstart(&["--once", "--json", "--docs", docs.path()]).args(questions));
     let summary = summary(&output);
     assert_eq!(summary["services"], json!(["orchestrator", "retrieval"]));
     assert_eq!(summary["answers"].as_array().unwrap().len(), 2);
-    assert!(summary["answers"][0].as_str().unwrap().contains("imperative"), "{summary}");
+    assert!(summary["answers"][0].as_str().unwrap().contains("four moons of Jupiter"), "{summary}");
+    let second = summary["answers"][1].as_str().unwrap();
+    assert!(second.contains("Jupiter") && second.contains("phases"), "{summary}");
     assert_ne!(summary["trace_ids"][0], summary["trace_ids"][1]);
     assert!(summary["console_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     for id in summary["trace_ids"].as_array().unwrap() {
@@ -75,13 +86,33 @@ fn the_services_end_with_their_parent_even_when_it_is_killed() {
 
 #[test]
 fn a_folder_without_documents_is_said_at_once() {
-    let empty = std::env::temp_dir().join(format!("galileo-quickstart-empty-{}", std::process::id()));
-    std::fs::create_dir_all(&empty).unwrap();
-    let output = quickstart(&["--once", "--docs", empty.to_str().unwrap()]).output().unwrap();
-    std::fs::remove_dir(&empty).unwrap();
+    let empty = Folder::with("empty", "");
+    let output = quickstart(&["--once", "--docs", empty.path()]).output().unwrap();
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(notes.contains("no Markdown documents"), "{notes}");
+}
+
+/// A folder with one document, gone at the end of the test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn with(name: &str, markdown: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("galileo-quickstart-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("document.md"), markdown).unwrap();
+        Folder(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 #[tokio::test]

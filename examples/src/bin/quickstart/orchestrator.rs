@@ -77,9 +77,13 @@ impl Orchestrator {
         let lookups = question::parts(question).into_iter().map(|part| self.search_passages(part));
         let mut hits: Vec<Hit> = Vec::new();
         for found in futures::future::try_join_all(lookups).await? {
+            // Scores of different queries are not comparable; shares of each query's best are.
+            let best = found.first().map_or(1.0, |hit| hit.score);
             for hit in found {
-                if !hits.iter().any(|other| other.passage == hit.passage) {
-                    hits.push(hit);
+                let score = hit.score / best;
+                match hits.iter_mut().find(|other| other.passage == hit.passage) {
+                    Some(known) => known.score = known.score.max(score),
+                    None => hits.push(Hit { score, ..hit }),
                 }
             }
         }
