@@ -57,13 +57,13 @@ impl Active {
     }
 
     #[inline]
-    pub(crate) fn has_rare(self) -> bool {
+    pub(crate) fn has_rare(&self) -> bool {
         self.flags & RARE != 0
     }
 
     /// Whether spans below this context are recorded.
     #[inline]
-    pub(crate) fn is_recorded(self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.flags & UNSAMPLED == 0
     }
 
@@ -76,53 +76,82 @@ impl Active {
 
     /// Whether rare values were changed since the current span began.
     #[inline]
-    pub(crate) fn is_changed(self) -> bool {
+    pub(crate) fn is_changed(&self) -> bool {
         self.flags & CHANGED != 0
     }
 
     /// Whether the current span is a call of a language model.
-    pub(crate) fn is_llm(self) -> bool {
+    pub(crate) fn is_llm(&self) -> bool {
         self.flags & LLM != 0 && self.is_local()
     }
 
     /// Whether a span opened here is the first of this process in its trace.
     #[inline]
-    pub(crate) fn is_entry(self) -> bool {
+    pub(crate) fn is_entry(&self) -> bool {
         self.trace.is_none() || self.flags & REMOTE != 0
     }
 
     /// Whether a recorded span of this process is open, which headers may name.
-    pub(crate) fn is_local(self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         !self.is_entry() && self.is_recorded()
     }
 
-    /// The context inside a new span that is opened here, and the flags of its START.
+    /// Where a span of this type that opens here stands. Nothing is made yet but the id of a trace that it begins.
     #[inline]
-    pub(crate) fn child(self, span: SpanId, span_type: SpanType) -> (Self, StartFlags) {
-        let mut start = 0;
-        let mut trace = self.trace;
-        let mut flags = self.flags & !(REMOTE | CHANGED | LLM);
+    pub(crate) fn place(&self, span_type: SpanType) -> Place {
+        let flags = self.flags & !(REMOTE | CHANGED | LLM);
         if self.is_entry() {
-            start = StartFlags::ENTRY;
-            if trace.is_none() {
-                trace = TraceId::random();
-                start |= StartFlags::ROOT;
-            }
-            // A caller that records was asked when its headers were read, where its decision counts.
-            let decided = self.flags & REMOTE != 0 && global::follows_callers();
-            if !decided && !global::samples(trace, span_type) {
-                flags |= UNSAMPLED;
-            }
+            return self.first_place(flags, span_type);
         }
         // Both sets carry these two at the same places.
-        start |= flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
-        let anchor = if span_type.may_have_children() {
-            span
-        } else {
+        let start = flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
+        Place { trace: self.trace, flags, start: StartFlags(start) }
+    }
+
+    /// The same for the first span of this process in its trace.
+    #[inline(never)]
+    fn first_place(&self, mut flags: u8, span_type: SpanType) -> Place {
+        let mut start = StartFlags::ENTRY | flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
+        let mut trace = self.trace;
+        if trace.is_none() {
+            trace = TraceId::random();
+            start |= StartFlags::ROOT;
+        }
+        // A caller that records was asked when its headers were read, where its decision counts.
+        let decided = self.flags & REMOTE != 0 && global::follows_callers();
+        if !decided && !global::samples(trace, span_type) {
+            flags |= UNSAMPLED;
+        }
+        Place { trace, flags, start: StartFlags(start) }
+    }
+
+    /// The context inside a span that has opened at `place` under this one.
+    #[inline]
+    pub(crate) fn child(&self, place: Place, span: SpanId, span_type: SpanType) -> Self {
+        let Place { trace, mut flags, .. } = place;
+        let mut anchor = span;
+        if !span_type.may_have_children() {
             flags |= if span_type == SpanType::Llm { LLM } else { 0 };
-            self.anchor
-        };
-        (Self { trace, span, anchor, flags }, StartFlags(start))
+            anchor = self.anchor;
+        }
+        Self { trace, span, anchor, flags }
+    }
+}
+
+/// Where a span that is about to open stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) trace: TraceId,
+    pub(crate) start: StartFlags,
+    /// Those of the context inside.
+    flags: u8,
+}
+
+impl Place {
+    /// Whether the span will be recorded.
+    #[inline]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.flags & UNSAMPLED == 0
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plain data that every other layer shares: ids, the clock, span types, outcomes and captured values.
 //!
-//! Invariant: nothing here does I/O, reads the environment or touches a global other than the thread's random state.
+//! Invariant: nothing here does I/O, reads the environment or touches a global other than the thread's random state and its spare buffer.
 
 mod callsite;
 pub(crate) mod clock;
@@ -8,6 +8,7 @@ mod dataset;
 mod id;
 mod outcome;
 pub(crate) mod part;
+pub(crate) mod scratch;
 mod session;
 mod span_type;
 mod usage;

@@ -6,6 +6,8 @@
 //!
 //! Text stays raw here. Escaping it into JSON is the worker's work, so a `&str` argument costs the caller one copy.
 
+use super::scratch;
+
 /// What a part says about its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -171,12 +173,28 @@ impl<'a> Part<'a> {
 /// Recording never fails: a key longer than 64 KiB is cut at a character, a value longer than 4 GiB is not written.
 pub struct Parts<'b> {
     buffer: &'b mut Vec<u8>,
+    /// A buffer without room is exchanged for the thread's spare one when the first part comes.
+    lends: bool,
 }
 
 impl<'b> Parts<'b> {
     /// Writes at the end of `buffer`.
+    #[inline]
     pub fn new(buffer: &'b mut Vec<u8>) -> Self {
-        Self { buffer }
+        Self { buffer, lends: false }
+    }
+
+    /// Writes into `empty`, which gets the thread's spare buffer when there is something to write, and goes without when there is not.
+    #[inline]
+    pub(crate) fn lent(empty: &'b mut Vec<u8>) -> Self {
+        Self { buffer: empty, lends: true }
+    }
+
+    #[inline]
+    fn begin(&mut self) {
+        if self.buffer.capacity() == 0 && self.lends {
+            *self.buffer = scratch::take();
+        }
     }
 
     /// Adds one value whose bytes are at hand.
@@ -193,6 +211,7 @@ impl<'b> Parts<'b> {
     /// `write` must only append.
     #[inline]
     pub fn push_with(&mut self, field: Field, key: &str, write: impl FnOnce(&mut Vec<u8>) -> ValueKind) {
+        self.begin();
         let at = self.buffer.len();
         let key = cut_at_char(key, usize::from(u16::MAX));
         let [k0, k1] = (key.len() as u16).to_le_bytes();
@@ -248,6 +267,7 @@ impl<'b> Parts<'b> {
     /// Adds parts that were written before, elsewhere.
     #[inline]
     pub fn append(&mut self, parts: &[u8]) {
+        self.begin();
         self.buffer.extend_from_slice(parts);
     }
 

@@ -12,7 +12,8 @@
 
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,17 +84,7 @@ impl Writer {
         // SAFETY: `at..end` lies inside the allocation that `base` is the start of and that `chunk` keeps alive: `end <= capacity`. It
         // lies behind `published`, where only this half writes and nobody reads; `&mut self` keeps it to one thread at a time. `tail` is
         // a shared borrow of initialised memory and cannot overlap a place to which nobody else has a reference.
-        unsafe {
-            let mut to = self.base.add(self.at).cast::<u64>();
-            // One store a word, straight from registers: a copy by way of the stack would wait for its own stores.
-            for word in head {
-                to.write_unaligned(word);
-                to = to.add(1);
-            }
-            if !tail.is_empty() {
-                to.cast::<u8>().copy_from_nonoverlapping(tail.as_ptr(), tail.len());
-            }
-        }
+        unsafe { write(self.base.add(self.at), head, tail) };
         self.at = end;
         // Release: who sees the new length sees the bytes in front of it.
         self.chunk.published.store(end, Ordering::Release);
@@ -145,6 +136,106 @@ impl Reader {
     /// The size of the chunk in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.chunk.bytes.len()
+    }
+}
+
+thread_local! {
+    // Two cells without destructors: reading them costs a load each, and they are there until the thread is gone.
+    static DESK: Cell<Desk> = const { Cell::new(Desk::EMPTY) };
+    /// How far the chunk on the desk is written.
+    static AT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The chunk that a thread is writing to, where its hot path finds it.
+#[derive(Clone, Copy)]
+struct Desk {
+    /// Whose chunk it is; what is written for another owner does not belong here.
+    owner: u32,
+    capacity: usize,
+    base: *mut u8,
+    published: *const AtomicUsize,
+}
+
+impl Desk {
+    const EMPTY: Self = Self { owner: 0, capacity: 0, base: std::ptr::null_mut(), published: std::ptr::null() };
+}
+
+/// A writer that lies on its thread's desk, where [`append_here`] finds it, until this is dropped.
+pub(crate) struct Lease {
+    writer: Writer,
+    /// The desk belongs to this thread.
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Lease {
+    /// Puts `writer` on this thread's desk, for an owner that is not 0. What lay there is not written to any more.
+    pub(crate) fn new(writer: Writer, owner: u32) -> Self {
+        AT.set(writer.at);
+        DESK.set(Desk {
+            owner,
+            capacity: writer.capacity,
+            base: writer.base,
+            published: &raw const writer.chunk.published,
+        });
+        Self { writer, not_send: PhantomData }
+    }
+
+    /// The size of the chunk in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.writer.capacity
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Another one may lie there by now.
+        if DESK.get().base == self.writer.base {
+            DESK.set(Desk::EMPTY);
+        }
+    }
+}
+
+/// Appends to the chunk on this thread's desk, as [`Writer::append`] does. `false` when it is full, and when it is not this owner's or
+/// there is none.
+#[inline(always)]
+pub(crate) fn append_here<const N: usize>(owner: u32, head: [u64; N], tail: &[u8]) -> bool {
+    const { assert!(N > 0, "an empty desk has no room for a word, which tells it from others") };
+    let desk = DESK.get();
+    let at = AT.get();
+    let end = at + size_of::<[u64; N]>() + tail.len();
+    if desk.owner != owner || end > desk.capacity {
+        return false;
+    }
+    // SAFETY: the desk is not empty, because an empty one has a capacity of 0 and `end` is at least 8. So a `Lease` of this thread, or
+    // one that was forgotten, keeps `base` and `published` alive: it would have cleared the desk otherwise. It holds the chunk's one
+    // writer, so nobody else writes behind `at`, which is what `published` holds; `end <= capacity`.
+    unsafe {
+        write(desk.base.add(at), head, tail);
+        AT.set(end);
+        // Release: who sees the new length sees the bytes in front of it.
+        (*desk.published).store(end, Ordering::Release);
+    }
+    true
+}
+
+/// Writes the words and then the bytes.
+///
+/// # Safety
+///
+/// `to` must be valid for writes of as many bytes as `head` and `tail` have together, and `tail` must not overlap them.
+#[inline(always)]
+unsafe fn write<const N: usize>(to: *mut u8, head: [u64; N], tail: &[u8]) {
+    // SAFETY: the caller vouches for the whole range; words are written without a demand on alignment.
+    unsafe {
+        let mut to = to.cast::<u64>();
+        // One store a word, straight from registers: a copy by way of the stack would wait for its own stores.
+        for word in head {
+            to.write_unaligned(word);
+            to = to.add(1);
+        }
+        if !tail.is_empty() {
+            to.cast::<u8>().copy_from_nonoverlapping(tail.as_ptr(), tail.len());
+        }
     }
 }
 

@@ -6,12 +6,14 @@ use crate::sampling::{self, Sampler};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// 0: nobody records. Otherwise `generation << 2 | SAMPLES | DISTRIBUTED`, so that the first question of every span is one load.
+/// 0: nobody records. Otherwise `generation << 3` and the flags below, so that the questions of every span are answered by one word.
 static STATE: AtomicU32 = AtomicU32::new(0);
 const DISTRIBUTED: u32 = 1;
 /// The sampler is not the default one: roots have to ask it.
 const SAMPLES: u32 = 2;
-const FLAG_BITS: u32 = 2;
+/// The worker sleeps and has to be woken.
+const PARKED: u32 = 4;
+const FLAG_BITS: u32 = 3;
 /// The sampler in force, by the type of the root; written before `STATE`.
 static THRESHOLDS: [AtomicU64; SpanType::COUNT] = [const { AtomicU64::new(u64::MAX) }; SpanType::COUNT];
 static PARENT_BASED: AtomicBool = AtomicBool::new(true);
@@ -29,6 +31,25 @@ pub(crate) fn enabled() -> bool {
 #[inline]
 pub(crate) fn generation() -> u32 {
     STATE.load(Ordering::Relaxed) >> FLAG_BITS
+}
+
+/// Whether the worker of the installed pipeline sleeps.
+#[inline]
+pub(crate) fn is_parked() -> bool {
+    // Relaxed is enough to look: the worker sleeps with a time limit, so a missed wake costs one tick and nothing else.
+    STATE.load(Ordering::Relaxed) & PARKED != 0
+}
+
+/// Says whether the worker of this pipeline sleeps, if it is the installed one. Returns what was said before.
+pub(crate) fn set_parked(generation: u32, parked: bool) -> bool {
+    let change = |state| {
+        (state >> FLAG_BITS == generation && generation != 0).then_some(if parked {
+            state | PARKED
+        } else {
+            state & !PARKED
+        })
+    };
+    STATE.fetch_update(Ordering::SeqCst, Ordering::Relaxed, change).is_ok_and(|state| state & PARKED != 0)
 }
 
 /// Whether the installed pipeline announces spans while they run and may hand its trace to other services.
@@ -52,7 +73,7 @@ pub(crate) fn follows_callers() -> bool {
 
 /// A number for a new pipeline.
 pub(crate) fn next_generation() -> u32 {
-    // 30 bits of generations; zero means none.
+    // 29 bits of generations; zero means none.
     (NEXT.fetch_add(1, Ordering::Relaxed) & (u32::MAX >> FLAG_BITS)).max(1)
 }
 

@@ -14,7 +14,8 @@
 //! Memory is bounded in bytes: each thread has one chunk, and full chunks that wait to be read take from the budget. When it is used
 //! up, spans that begin are refused and counted; the end of a span that was accepted is always taken, at worst without its output.
 
-use super::chunk::{Free, Reader, Writer};
+use super::chunk::{Free, Lease, Reader, Writer, append_here};
+use super::global;
 use super::record::{self, Header, Kind, Record};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,7 +42,6 @@ pub(crate) struct Queue {
     arrived: Mutex<Vec<Arc<Lane>>>,
     /// The worker's own side.
     inbox: Mutex<Vec<Inbox>>,
-    parked: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -64,16 +64,31 @@ struct Inbox {
 struct Local {
     /// That of its queue.
     generation: u32,
-    /// This chunk was taken beyond the budget, for what has to come to its end.
-    beyond: bool,
-    writer: Writer,
+    seat: Seat,
     queue: Arc<Queue>,
     lane: Arc<Lane>,
 }
 
+/// Where the thread's chunk lies.
+enum Seat {
+    /// On its desk: records are written without asking this `Local`.
+    Desk(Lease),
+    /// In a drawer, because it was taken beyond the budget, for what has to come to its end: each record has to ask.
+    Drawer(Writer),
+}
+
+impl Seat {
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Desk(lease) => lease.capacity(),
+            Self::Drawer(writer) => writer.capacity(),
+        }
+    }
+}
+
 impl Drop for Local {
     fn drop(&mut self) {
-        self.queue.waiting.fetch_add(self.writer.capacity(), Ordering::AcqRel);
+        self.queue.waiting.fetch_add(self.seat.capacity(), Ordering::AcqRel);
         // The writer goes after this; a lane is let go only when its last chunk is sealed as well.
         self.lane.closed.store(true, Ordering::Release);
     }
@@ -95,7 +110,6 @@ impl Queue {
             free: Mutex::default(),
             arrived: Mutex::default(),
             inbox: Mutex::default(),
-            parked: AtomicBool::new(false),
             wake,
         }
     }
@@ -116,21 +130,13 @@ impl Queue {
 
     /// Says that the worker is about to sleep, or has woken; the next push after `true` calls `wake` once.
     pub(crate) fn set_parked(&self, parked: bool) {
-        self.parked.store(parked, Ordering::SeqCst);
+        global::set_parked(self.generation, parked);
     }
 
     /// Wakes the worker if it sleeps.
-    #[inline]
     pub(crate) fn wake(&self) {
-        // Relaxed is enough to look: the worker sleeps with a time limit, so a missed wake costs one tick and nothing else.
-        if self.parked.load(Ordering::Relaxed) {
-            self.wake_parked();
-        }
-    }
-
-    #[cold]
-    fn wake_parked(&self) {
-        if self.parked.swap(false, Ordering::AcqRel) {
+        // Whoever takes the mark away calls.
+        if global::is_parked() && global::set_parked(self.generation, false) {
             (self.wake)();
         }
     }
@@ -195,105 +201,145 @@ impl Queue {
 }
 
 impl Local {
-    #[cold]
     fn register(size: usize) -> Option<Self> {
-        let queue = super::global::queue()?;
+        let queue = global::queue()?;
         let lane = Arc::<Lane>::default();
         let (writer, reader) = queue.chunk(size).split();
         lock(&lane.readers).push_back(reader);
         lock(&queue.arrived).push(lane.clone());
-        Some(Self { generation: queue.generation, beyond: false, writer, queue, lane })
+        let generation = queue.generation;
+        Some(Self { generation, seat: Seat::Desk(Lease::new(writer, generation)), queue, lane })
     }
 
-    #[inline]
+    /// What `append_here` could not do: the chunk is full, or the budget was used up when it was begun.
     fn push(&mut self, header: &Header, parts: &[u8]) -> bool {
-        let taken = (!self.beyond && self.append(header, parts)) || self.push_slowly(header, parts);
-        self.queue.wake();
-        taken
-    }
-
-    #[inline]
-    fn append(&mut self, header: &Header, parts: &[u8]) -> bool {
-        let length = parts.len() as u32;
-        match header.kind {
-            Kind::Start => self.writer.append(header.start_words(length), parts),
-            _ => self.writer.append(header.words(length), parts),
-        }
-    }
-
-    /// The chunk is full, or the budget was used up when it was begun.
-    #[cold]
-    fn push_slowly(&mut self, header: &Header, parts: &[u8]) -> bool {
-        let full = self.writer.capacity();
         let size = record::HEADER + parts.len();
+        let full = self.seat.capacity();
         let budget = self.queue.budget;
         let fits = |waiting: usize| waiting.saturating_add(size) <= budget;
-        if self.beyond {
-            self.beyond = !fits(self.queue.waiting.load(Ordering::Acquire));
+        if let Seat::Drawer(writer) = &mut self.seat
+            && fits(self.queue.waiting.load(Ordering::Acquire))
+            && append(writer, header, parts)
+        {
+            return true;
         }
-        if !self.beyond {
-            if self.append(header, parts) {
-                return true;
-            }
-            if fits(self.queue.waiting.fetch_add(full, Ordering::AcqRel) + full) {
-                return self.rotate(header, parts);
-            }
-            self.queue.waiting.fetch_sub(full, Ordering::AcqRel);
+        if append_to_desk(self.generation, header, parts) {
+            return true;
+        }
+        if fits(self.queue.waiting.fetch_add(full, Ordering::AcqRel) + full) {
+            let writer = self.rotate(size);
+            self.seat = Seat::Desk(Lease::new(writer, self.generation));
+            return append_to_desk(self.generation, header, parts);
         }
         match header.kind {
             Kind::Start => {
                 self.queue.refused.fetch_add(1, Ordering::Relaxed);
-                false
             }
             Kind::Note => {
                 self.queue.cut.fetch_add(1, Ordering::Relaxed);
-                false
             }
-            // What was accepted has to come to its end, at worst without its values. This much goes beyond the budget: one header
-            // for each open span.
+            // What was accepted has to come to its end, at worst without its values. This much goes beyond the budget: one header for
+            // each open span.
             _ => {
                 self.queue.cut.fetch_add(u64::from(!parts.is_empty()), Ordering::Relaxed);
-                if self.append(header, &[]) {
-                    return true;
+                let taken = match &mut self.seat {
+                    Seat::Desk(_) => append_to_desk(self.generation, header, &[]),
+                    Seat::Drawer(writer) => append(writer, header, &[]),
+                };
+                if !taken {
+                    let mut writer = self.rotate(record::HEADER);
+                    let taken = append(&mut writer, header, &[]);
+                    self.seat = Seat::Drawer(writer);
+                    return taken;
                 }
-                self.queue.waiting.fetch_add(full, Ordering::AcqRel);
-                self.beyond = true;
-                self.rotate(header, &[])
+                self.queue.waiting.fetch_sub(full, Ordering::AcqRel);
+                return true;
             }
         }
+        self.queue.waiting.fetch_sub(full, Ordering::AcqRel);
+        false
     }
 
-    /// Goes on in another chunk.
-    fn rotate(&mut self, header: &Header, parts: &[u8]) -> bool {
-        let (writer, reader) = self.queue.chunk(record::HEADER + parts.len()).split();
-        // The old chunk is sealed by this, before the new one can be seen: the worker reads them in their order.
-        self.writer = writer;
+    /// Seals the chunk and begins another.
+    fn rotate(&mut self, size: usize) -> Writer {
+        let (writer, reader) = self.queue.chunk(size).split();
+        // Sealed before the new one can be seen: the worker reads them in their order.
+        self.seat = Seat::Drawer(Free::new(0).split().0);
         lock(&self.lane.readers).push_back(reader);
-        self.append(header, parts)
+        writer
+    }
+}
+
+fn append(writer: &mut Writer, header: &Header, parts: &[u8]) -> bool {
+    match header.kind {
+        Kind::Start => writer.append(header.start_words(parts.len() as u32), parts),
+        _ => writer.append(header.words(parts.len() as u32), parts),
+    }
+}
+
+fn append_to_desk(generation: u32, header: &Header, parts: &[u8]) -> bool {
+    match header.kind {
+        Kind::Start => append_here(generation, header.start_words(parts.len() as u32), parts),
+        _ => append_here(generation, header.words(parts.len() as u32), parts),
     }
 }
 
 /// Hands one record to the pipeline that is installed. `false` when there is none, or when it is full (counted).
 pub(crate) fn push(header: &Header, parts: &[u8]) -> bool {
-    let generation = super::global::generation();
-    if generation == 0 {
-        return false;
+    match header.kind {
+        Kind::Start => push_start(header, parts),
+        _ => push_end(header, parts),
     }
-    LOCAL
-        .try_with(|local| {
-            let Ok(mut local) = local.try_borrow_mut() else { return false };
-            if local.as_ref().is_none_or(|l| l.generation != generation) {
-                *local = Local::register(record::HEADER + parts.len());
-            }
-            local.as_mut().is_some_and(|l| l.push(header, parts))
-        })
-        .unwrap_or_else(|_| push_without_storage(header, parts))
 }
 
-/// The thread is ending and its storage is gone: the record goes through a lane of its own.
+/// As [`push`], for a START.
+#[inline(always)]
+pub(crate) fn push_start(header: &Header, parts: &[u8]) -> bool {
+    let words = header.start_words(parts.len() as u32);
+    let taken = append_here(global::generation(), words, parts);
+    if !taken || global::is_parked() {
+        return push_slowly(*header, parts, taken);
+    }
+    true
+}
+
+/// As [`push`], for anything but a START.
+#[inline(always)]
+pub(crate) fn push_end(header: &Header, parts: &[u8]) -> bool {
+    let words = header.words(parts.len() as u32);
+    let taken = append_here(global::generation(), words, parts);
+    if !taken || global::is_parked() {
+        return push_slowly(*header, parts, taken);
+    }
+    true
+}
+
+/// The worker is to be woken; or the record was not taken, because the thread is new to the pipeline, its chunk is full, or it is ending.
 #[cold]
-fn push_without_storage(header: &Header, parts: &[u8]) -> bool {
-    Local::register(record::HEADER + parts.len()).is_some_and(|mut l| l.push(header, parts))
+#[inline(never)]
+fn push_slowly(header: Header, parts: &[u8], mut taken: bool) -> bool {
+    let generation = global::generation();
+    if !taken && generation != 0 {
+        let size = record::HEADER + parts.len();
+        let pushed = LOCAL.try_with(|local| {
+            // Taken only while a record is written, which runs no code of others.
+            let Ok(mut local) = local.try_borrow_mut() else { return false };
+            if local.as_ref().is_none_or(|l| l.generation != generation) {
+                *local = None;
+                *local = Local::register(size);
+            }
+            local.as_mut().is_some_and(|l| l.push(&header, parts))
+        });
+        // Without storage, because the thread is ending, the record goes through a lane of its own.
+        taken = pushed.unwrap_or_else(|_| Local::register(size).is_some_and(|mut l| l.push(&header, parts)));
+    }
+    if taken
+        && global::is_parked()
+        && let Some(queue) = global::queue()
+    {
+        queue.wake();
+    }
+    taken
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,22 +7,19 @@ mod current;
 mod detached;
 mod entered;
 mod held;
-mod items;
 mod open;
 mod spanned;
 #[cfg(test)]
 mod tests;
-mod traced;
 mod value;
 
 pub use builder::{Span, SpanGuard};
 pub use current::{CurrentSpan, current_span};
 pub(crate) use detached::Detached;
-pub use entered::Entered;
-pub use items::{Flow, ItemSink, TracedIterator, TracedStream};
+#[cfg(test)]
+pub(crate) use entered::Entered;
 pub(crate) use open::{Opened, Opening, open};
 pub use spanned::{InSpan, Spanned};
-pub use traced::Traced;
 
 use crate::context::active;
 use crate::pipeline::global;

@@ -1,22 +1,11 @@
 //! The two ends of every span.
 
-use crate::context::active::{self, Active};
+use crate::context::active::{self, Active, Place};
 use crate::context::{Rare, Remote, RemoteKind};
-use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock};
+use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock, scratch};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
 use crate::suppress;
-use std::cell::Cell;
-
-thread_local! {
-    /// Where values are written before they are handed over; taken out while user code runs, so that a `Serialize` which opens a span
-    /// finds a scratch of its own.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// A scratch that grew past this for one large value is given back to the allocator.
-const SCRATCH_KEPT: usize = 256 * 1024;
-
 /// A span that was opened: its own context, and what closing it needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
@@ -49,55 +38,58 @@ pub(crate) fn open_as(opening: Opening, site: &'static Callsite, write: impl FnO
     if !parent.is_recorded() || suppress::is_suppressed() {
         return Opened { active: parent.scoped(), recorded: false };
     }
-    let (mut active, flags) = parent.child(SpanId::random(), site.span_type);
-    if opening.is_trace {
-        active.span = SpanId::from_bytes(active.trace.to_bytes());
-        active.anchor = active.span;
+    let place = parent.place(site.span_type);
+    if !place.is_recorded() {
+        return Opened { active: parent.child(place, SpanId::random(), site.span_type), recorded: false };
     }
-    if !active.is_recorded() {
-        return Opened { active, recorded: false };
+    // Captured before anything is made of the span, so that little has to be kept over the user's code.
+    let mut bytes = Vec::new();
+    write(&mut Parts::lent(&mut bytes));
+    let opened = start(opening, site, &parent, place, &mut bytes);
+    if bytes.capacity() != 0 {
+        scratch::keep(bytes);
     }
-    let number = callsite::number(site);
-    with_parts(
-        |parts| {
-            write(parts);
-            if active.has_rare() {
-                active::read_rare(|rare| write_rare(rare, flags.has(StartFlags::ENTRY), parts));
-            }
-        },
-        |(), parts| {
-            let header = Header {
-                kind: Kind::Start,
-                detail: site.span_type as u8,
-                flags,
-                callsite: number,
-                trace: active.trace,
-                span: active.span,
-                parent: parent.span,
-                // After the capture, which is not the span's work.
-                time: opening.at.unwrap_or_else(clock::now),
-            };
-            Opened { active, recorded: queue::push(&header, parts) }
-        },
-    )
+    opened
+}
+
+/// Makes the span and hands its START over.
+#[inline(always)]
+fn start(opening: Opening, site: &'static Callsite, parent: &Active, place: Place, bytes: &mut Vec<u8>) -> Opened {
+    if parent.has_rare() {
+        active::read_rare(|rare| write_rare(rare, place.start.has(StartFlags::ENTRY), &mut Parts::lent(bytes)));
+    }
+    let span = if opening.is_trace { SpanId::from_bytes(place.trace.to_bytes()) } else { SpanId::random() };
+    let active = parent.child(place, span, site.span_type);
+    let header = Header {
+        kind: Kind::Start,
+        detail: site.span_type as u8,
+        flags: place.start,
+        callsite: callsite::number(site),
+        trace: place.trace,
+        span,
+        parent: parent.span,
+        // After the capture, which is not the span's work.
+        time: opening.at.unwrap_or_else(clock::now),
+    };
+    Opened { active, recorded: queue::push_start(&header, bytes) }
 }
 
 impl Opened {
     /// Ends the span. `write` adds the captured output and says how the span ended.
     #[inline]
-    pub(crate) fn close(self, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+    pub(crate) fn close(&self, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         self.close_at(None, write);
     }
 
     /// As [`close`](Self::close), at a given time by [`clock::now`].
     #[inline]
-    pub(crate) fn close_at(self, at: Option<u64>, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+    pub(crate) fn close_at(&self, at: Option<u64>, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         if self.recorded {
             // Before the capture, which is not the span's work.
             let time = at.unwrap_or_else(clock::now);
-            with_parts(write, |outcome, parts| {
-                queue::push(&header(Kind::End, outcome as u8, self.active, time), parts);
-            });
+            let mut bytes = Vec::new();
+            let outcome = write(&mut Parts::lent(&mut bytes));
+            add(Kind::End, outcome as u8, &self.active, time, bytes);
         }
     }
 }
@@ -105,13 +97,14 @@ impl Opened {
 /// Adds to the span of `active`.
 pub(crate) fn note(active: Active, write: impl FnOnce(&mut Parts<'_>)) {
     let time = clock::now();
-    with_parts(write, |(), parts| {
-        queue::push(&header(Kind::Note, 0, active, time), parts);
-    });
+    let mut bytes = Vec::new();
+    write(&mut Parts::lent(&mut bytes));
+    add(Kind::Note, 0, &active, time, bytes);
 }
 
-fn header(kind: Kind, detail: u8, active: Active, time: u64) -> Header {
-    Header {
+#[inline]
+fn add(kind: Kind, detail: u8, active: &Active, time: u64, bytes: Vec<u8>) {
+    let header = Header {
         kind,
         detail,
         flags: StartFlags::default(),
@@ -120,21 +113,11 @@ fn header(kind: Kind, detail: u8, active: Active, time: u64) -> Header {
         span: active.span,
         parent: SpanId::NONE,
         time,
+    };
+    queue::push_end(&header, &bytes);
+    if bytes.capacity() != 0 {
+        scratch::keep(bytes);
     }
-}
-
-/// Runs `write` over the thread's scratch and hands its result and the bytes to `done`.
-#[inline]
-fn with_parts<W, R>(write: impl FnOnce(&mut Parts<'_>) -> W, done: impl FnOnce(W, &[u8]) -> R) -> R {
-    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    scratch.clear();
-    let written = write(&mut Parts::new(&mut scratch));
-    let result = done(written, &scratch);
-    if scratch.capacity() <= SCRATCH_KEPT {
-        // A nested use may have left a scratch of its own; one of the two is enough.
-        let _ = SCRATCH.try_with(|cell| cell.set(scratch));
-    }
-    result
 }
 
 #[cold]

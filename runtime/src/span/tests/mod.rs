@@ -1,13 +1,12 @@
 //! What spans leave behind, read back in words.
 
 mod adding;
-mod flowing;
 mod scopes;
 
 use crate::context::{Context, InContext};
 use crate::model::{Callsite, Field, Outcome, SpanType};
 use crate::pipeline::recorded::recorded;
-use crate::span::{Entered, InSpan, Span, Traced, current_span};
+use crate::span::{Entered, InSpan, Span, current_span};
 use futures::executor::block_on;
 
 static OUTER: Callsite = Callsite::new("outer", SpanType::Workflow, "", "", 0);
@@ -93,7 +92,7 @@ fn a_context_carries_over_a_thread_and_holds_its_trace() {
         let outer = Entered::new(&OUTER, |_| {});
         let context = Context::current();
         drop(outer);
-        block_on(Traced::new(&INNER, async {}, |_| {}, |(), _| Outcome::Ok).in_context(context.clone()));
+        block_on(async {}.in_span(Span::tool("inner")).in_context(context.clone()));
         context.wrap(|| Span::tool("late").in_scope(|| ()))();
     });
     assert_eq!(
