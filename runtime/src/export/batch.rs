@@ -179,7 +179,7 @@ impl<P: Protocol> Batches<P> {
         };
         let name = self.counters.exporter;
         let said = match &answer {
-            Ok(answer) => format!("it answered {}: {}", answer.status, answer.excerpt()),
+            Ok(answer) => format!("it answered {} {}", answer.status, answer.excerpt()).trim_end().to_owned(),
             Err(error) => error.to_string(),
         };
         match verdict {

@@ -89,11 +89,6 @@ impl<'a> Content<'a> {
         self.metrics.iter().find(|(key, _)| *key == name).and_then(|(_, part)| part.as_u64())
     }
 
-    /// A further attribute.
-    pub(crate) fn attribute(&self, name: &str) -> Option<&Part<'a>> {
-        self.attributes.iter().find(|(key, _)| *key == name).map(|(_, part)| part)
-    }
-
     /// A fact about where the span comes from.
     pub(crate) fn origin(&self, name: &str) -> Option<&'a str> {
         self.origin.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)

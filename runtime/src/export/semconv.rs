@@ -8,9 +8,6 @@ pub(crate) mod gen_ai {
     pub(crate) const SYSTEM: &str = "gen_ai.system";
     pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
     pub(crate) const REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
-    pub(crate) const REQUEST_STREAM: &str = "gen_ai.request.stream";
-    pub(crate) const RESPONSE_MODEL: &str = "gen_ai.response.model";
-    pub(crate) const RESPONSE_ID: &str = "gen_ai.response.id";
     pub(crate) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
     /// Seconds.
     pub(crate) const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
@@ -22,7 +19,6 @@ pub(crate) mod gen_ai {
     pub(crate) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
     pub(crate) const INPUT_MESSAGES: &str = "gen_ai.input.messages";
     pub(crate) const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
-    pub(crate) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
     pub(crate) const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
     pub(crate) const TOOL_NAME: &str = "gen_ai.tool.name";
     pub(crate) const TOOL_TYPE: &str = "gen_ai.tool.type";

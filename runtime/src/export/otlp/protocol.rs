@@ -6,24 +6,20 @@ use crate::config::{CompressionSetting, OtlpProtocol, OtlpSettings, ServiceSetti
 use crate::diag;
 use crate::export::batch::{Protocol, Verdict};
 use crate::export::content::Content;
-use crate::export::semconv::otel;
+use crate::export::gzip::Gzip;
+use crate::export::semconv::{galileo, otel};
 use crate::export::transport::{Answer, Request};
 use crate::model::{Outcome, SpanId, TraceId};
 use crate::pipeline::exporter::SpanRecord;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
 use prost::Message;
 use std::collections::{HashMap, VecDeque};
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 /// Traces of which something is remembered that only their first span says.
 const REMEMBERED: usize = 8192;
-/// Bodies below this do not get smaller.
-const WORTH_COMPRESSING: usize = 1024;
 
 /// The protocol towards one collector.
 pub(crate) struct Otlp {
@@ -31,12 +27,10 @@ pub(crate) struct Otlp {
     headers: HeaderMap,
     timeout: Duration,
     format: OtlpProtocol,
-    gzip: bool,
+    gzip: Option<Gzip>,
     dialect: Dialect,
     resource: Vec<KeyValue>,
     traces: Traces,
-    /// The last request was compressed; a refusal may be about that.
-    compressed: bool,
 }
 
 impl Otlp {
@@ -52,14 +46,13 @@ impl Otlp {
             timeout: settings.timeout,
             format: settings.protocol,
             gzip: match settings.compression {
-                CompressionSetting::Gzip => true,
-                CompressionSetting::None => false,
-                CompressionSetting::Auto => !settings.url.is_loopback(),
+                CompressionSetting::Gzip => Some(Gzip::always()),
+                CompressionSetting::Auto if !settings.url.is_loopback() => Some(Gzip::frugal()),
+                CompressionSetting::Auto | CompressionSetting::None => None,
             },
             dialect: if galileo { Dialect::Galileo } else { Dialect::General },
             resource: resource(settings, service),
             traces: Traces::default(),
-            compressed: false,
         }
     }
 
@@ -101,7 +94,16 @@ fn resource(settings: &OtlpSettings, service: &ServiceSettings) -> Vec<KeyValue>
         (otel::HOST_NAME, service.host.clone()),
         (otel::PROCESS_ID, Some(std::process::id().to_string())),
     ];
-    let own = own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    // What Galileo routes by stands in headers; its reference client repeats it in the resource.
+    let routes = [
+        ("project", galileo::PROJECT_NAME),
+        ("logstream", galileo::LOG_STREAM_NAME),
+        ("experimentid", galileo::EXPERIMENT_ID),
+    ];
+    let header =
+        |name: &str| settings.headers.iter().find(|(known, _)| known == name)?.1.to_str().ok().map(str::to_owned);
+    let routes = routes.into_iter().map(|(name, key)| (key, header(name)));
+    let own = own.into_iter().chain(routes).filter_map(|(key, value)| Some((key.to_owned(), value?)));
     map::resource(own.chain(settings.resource.iter().cloned())).attributes
 }
 
@@ -126,10 +128,8 @@ impl Protocol for Otlp {
         };
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        self.compressed = false;
-        let body = match self.gzip.then(|| gzip(&body)).flatten() {
+        let body = match self.gzip.as_mut().and_then(|gzip| gzip.pack(&body)) {
             Some(smaller) => {
-                self.compressed = true;
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 smaller
             }
@@ -147,8 +147,8 @@ impl Protocol for Otlp {
             | StatusCode::GATEWAY_TIMEOUT => Verdict::Retry(answer.retry_after(SystemTime::now())),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Pause,
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE if self.gzip => {
-                self.gzip = false;
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if self.gzip.is_some() => {
+                self.gzip = None;
                 Verdict::Again
             }
             StatusCode::UNSUPPORTED_MEDIA_TYPE if self.format == OtlpProtocol::Json => {
@@ -178,16 +178,6 @@ impl Otlp {
         };
         count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
     }
-}
-
-fn gzip(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() < WORTH_COMPRESSING {
-        return None;
-    }
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    // Writing into a vector does not fail.
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
 }
 
 /// What only the first span of a trace says, for those that come later.
