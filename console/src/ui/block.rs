@@ -264,7 +264,9 @@ mod tests {
         let shown = blocks(&value);
         let [Block::Message(message)] = &shown[..] else { panic!("{shown:?}") };
         assert_eq!((message.class, message.parts.len(), message.calls[0].name.as_str()), ("assistant", 0, "search"));
-        assert!(matches!(&message.calls[0].arguments[..], [Token::Leaf { key, text, .. }] if key == "q" && text == "1"));
+        assert!(
+            matches!(&message.calls[0].arguments[..], [Token::Leaf { key, text, .. }] if key == "q" && text == "1")
+        );
     }
 
     #[test]

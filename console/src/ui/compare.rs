@@ -137,7 +137,7 @@ fn side(row: &TraceSummary, now: i64) -> Side {
         } else {
             String::new()
         },
-        state: list::state(row),
+        state: list::state(row, now),
         errors: row.error_count,
     }
 }

@@ -76,7 +76,6 @@ impl Filter {
             },
             open: match self.status.as_str() {
                 "running" => Some(true),
-                "ok" => Some(false),
                 _ => None,
             },
             span_type: SpanType::parse(&self.span_type),
@@ -253,9 +252,13 @@ async fn choices(ui: &Ui, filter: &Filter) -> Result<Vec<Choice>, Fail> {
     Ok(choices)
 }
 
+/// A trace that nobody completed and in which nothing is open is taken for ended after this time: some senders never complete theirs.
+const SETTLED_NS: i64 = 30_000_000_000;
+
 /// How the trace stands, as a class name. `mended`, which the list and the summary know besides, means that an error was made good.
-pub(crate) fn state(row: &TraceSummary) -> &'static str {
-    if row.open {
+pub(crate) fn state(row: &TraceSummary, now: i64) -> &'static str {
+    let last = row.start_ns.saturating_add(row.duration_ns.unwrap_or(0));
+    if row.open && (row.open_count > 0 || now.saturating_sub(last) < SETTLED_NS) {
         "running"
     } else if row.error_count > 0 || row.status_code.is_some_and(|code| code >= 400) {
         "error"
@@ -280,7 +283,7 @@ fn line(ui: &Ui, row: &TraceSummary, failure: Option<&Failure>, longest: i64, no
     let started = format_iso(row.start_ns);
     Line {
         id: row.id.to_string(),
-        state: match (state(row), failure) {
+        state: match (state(row, now), failure) {
             ("error", Some(failure)) if !failure.whole => "mended",
             (state, _) => state,
         },

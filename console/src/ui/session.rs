@@ -157,7 +157,7 @@ async fn turn(ui: &Ui, row: &TraceSummary, now: i64) -> Result<Option<Turn>, Fai
     Ok(Some(Turn {
         trace: row.id.to_string(),
         name: list::name(&one_line(&row.name, 120)),
-        state: list::state(row),
+        state: list::state(row, now),
         errors: if row.error_count > 0 { format::plural(row.error_count, "error") } else { String::new() },
         duration: format::duration(list::took(row, now)),
         tokens: if row.tokens.total > 0 {

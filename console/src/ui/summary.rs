@@ -4,7 +4,7 @@ use super::text::{one_line, visible};
 use super::{Ui, format, list};
 use crate::insight::{self, Timing};
 use crate::model::{Id, SpanNode, TraceView};
-use crate::time::format_iso;
+use crate::time::{format_iso, now_ns};
 
 /// Errors whose way is spelled out.
 const ORIGINS_SHOWN: usize = 3;
@@ -108,7 +108,7 @@ impl Summary {
 /// A trace that did not fail at its root, although something in it did, is mended.
 pub(crate) fn state(trace: &TraceView) -> &'static str {
     let whole = trace.summary.status_code.is_some_and(|code| code >= 400) || trace.roots().any(insight::failed);
-    match list::state(&trace.summary) {
+    match list::state(&trace.summary, now_ns()) {
         "error" if !whole => "mended",
         state => state,
     }

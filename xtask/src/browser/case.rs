@@ -209,7 +209,7 @@ fn filter(world: &World) -> Result<(), String> {
     page.wait(&format!(
         "document.querySelectorAll('#rows tr').length === 1 && document.querySelector('#rows tr').dataset.id === '{id}'"
     ))?;
-    expect(&page, "new URLSearchParams(location.search).get('q')", &json!(word))?;
+    page.wait(&format!("new URLSearchParams(location.search).get('q') === '{word}'"))?;
     page.go(&format!("/?q={word}&service=dome&status=ok&type=tool"))?;
     page.wait("document.querySelectorAll('#rows tr').length === 1")?;
     page.go(&format!("/?q={word}&status=error"))?;

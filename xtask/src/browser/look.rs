@@ -25,8 +25,9 @@ pub(crate) fn readable(world: &World) -> Result<(), String> {
     }
     paths.push(format!("/compare?a={}&b={}", id(0), id(1)));
     let mut faults = Vec::new();
-    for dark in [false, true] {
+    for (dark, width) in [(false, 1400), (true, 1400), (false, 400)] {
         page.dark(dark)?;
+        page.size(width, 900)?;
         for path in &paths {
             page.go(path)?;
             page.wait("document.querySelector('.ready')")?;
