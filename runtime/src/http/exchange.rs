@@ -106,6 +106,12 @@ impl Exchange {
     }
 }
 
+/// Whether these are the headers of a gRPC call.
+#[cfg(feature = "tower")]
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// What a gRPC response says about itself, when it is not "ok".
 fn grpc_failure(headers: &HeaderMap) -> Option<String> {
     let status = headers.get("grpc-status")?.to_str().ok()?;

@@ -81,6 +81,11 @@ impl AllowedHosts {
         });
         self.entries.is_none() || uri.host().is_some_and(|host| self.allows(host, port))
     }
+
+    /// As [`allows_uri`](Self::allows_uri), where the address was told apart from the request.
+    pub(crate) fn allows_authority(&self, authority: Option<&http::uri::Authority>) -> bool {
+        self.entries.is_none() || authority.is_some_and(|authority| self.allows(authority.host(), authority.port_u16()))
+    }
 }
 
 impl Entry {

@@ -6,6 +6,7 @@ use crate::http::host::{AllowedHosts, allowed_hosts};
 use crate::model::{Field, Parts, SpanType};
 use crate::span::Detached;
 use crate::suppress;
+use http::uri::Authority;
 use http::{HeaderMap, Method, Uri};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub(crate) struct ClientOptions {
     pub(crate) span: bool,
     /// The client's own list; without one the process's.
     pub(crate) hosts: Option<Arc<AllowedHosts>>,
+    /// The host of every request, for clients whose requests do not say it.
+    pub(crate) authority: Option<Authority>,
 }
 
 /// What a client knows of a request.
@@ -25,19 +28,27 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) uri: &'a Uri,
     /// The number of the attempt, where a client that tries again counts.
     pub(crate) attempt: Option<u32>,
+    /// The path of a gRPC call is the name of a method.
+    pub(crate) is_grpc: bool,
 }
 
 impl Outgoing<'_> {
-    fn write(&self, parts: &mut Parts<'_>) {
-        let host = self.uri.host().unwrap_or_default();
-        let port = self.uri.port_u16();
-        let authority = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        parts.text(Field::Name, "", format!("{} {authority}", self.method).trim_end());
+    fn write(&self, authority: Option<&Authority>, parts: &mut Parts<'_>) {
+        let host = authority.map(Authority::host).unwrap_or_default();
+        let port = authority.and_then(Authority::port_u16);
+        let address = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let name = match self.is_grpc {
+            true => self.uri.path().trim_start_matches('/').to_owned(),
+            false => format!("{} {address}", self.method),
+        };
+        parts.text(Field::Name, "", name.trim_end());
         // Neither user and password nor the query: both are where keys are put.
         let scheme = self.uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
-        parts.text(Field::Input, "", &format!("{} {scheme}{authority}{}", self.method, self.uri.path()));
+        parts.text(Field::Input, "", &format!("{} {scheme}{address}{}", self.method, self.uri.path()));
         parts.text(Field::Metadata, "http.request.method", self.method.as_str());
-        parts.text(Field::Metadata, "server.address", host);
+        if !host.is_empty() {
+            parts.text(Field::Metadata, "server.address", host);
+        }
         if let Some(port) = port {
             parts.text(Field::Metadata, "server.port", &port.to_string());
         }
@@ -56,16 +67,19 @@ pub(crate) struct ClientCall {
 
 impl ClientCall {
     pub(crate) fn begin(options: &ClientOptions, outgoing: &Outgoing<'_>) -> Self {
-        let allowed = match &options.hosts {
-            Some(hosts) => hosts.allows_uri(outgoing.uri),
-            None => allowed_hosts().allows_uri(outgoing.uri),
+        let authority = outgoing.uri.authority().or(options.authority.as_ref());
+        let hosts = options.hosts.clone().unwrap_or_else(allowed_hosts);
+        let allowed = match outgoing.uri.authority() {
+            Some(_) => hosts.allows_uri(outgoing.uri),
+            None => hosts.allows_authority(authority),
         };
         // The SDK's own requests may go through a client that the user has made traced.
         let wanted = options.span && !suppress::is_suppressed();
         let parent = Context::running();
         // A request alone is no trace: outside of any span there is nothing that it belongs to.
         let wanted = wanted && parent.trace_id().is_some();
-        let span = wanted.then(|| Detached::open(SpanType::Workflow, &parent, |parts| outgoing.write(parts)));
+        let span =
+            wanted.then(|| Detached::open(SpanType::Workflow, &parent, |parts| outgoing.write(authority, parts)));
         Self { span, allowed }
     }
 

@@ -22,7 +22,7 @@ pub trait RequestExt: Sized {
 
 impl<B> RequestExt for http::Request<B> {
     fn with_tracing_headers(mut self) -> Self {
-        let outgoing = Outgoing { method: self.method(), uri: self.uri(), attempt: None };
+        let outgoing = Outgoing { method: self.method(), uri: self.uri(), attempt: None, is_grpc: false };
         let call = ClientCall::begin(&ClientOptions::default(), &outgoing);
         call.inject(self.headers_mut());
         self

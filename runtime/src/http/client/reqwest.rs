@@ -63,7 +63,7 @@ impl SendExt for RequestBuilder {
     async fn send_traced(self) -> reqwest::Result<Response> {
         let (client, request) = self.build_split();
         let mut request = request?;
-        let call = begin(&ClientOptions { span: true, hosts: None }, &request, None);
+        let call = begin(&ClientOptions { span: true, ..ClientOptions::default() }, &request, None);
         call.inject(request.headers_mut());
         let mut exchange = call.into_exchange();
         let result = client.execute(request).await;
@@ -81,7 +81,7 @@ impl SendExt for RequestBuilder {
 pub(super) fn begin(options: &ClientOptions, request: &Request, attempt: Option<u32>) -> ClientCall {
     // Every address that reqwest accepts has these parts; one that does not fit the other type has no host we know.
     let uri = request.url().as_str().parse::<Uri>().unwrap_or_default();
-    ClientCall::begin(options, &Outgoing { method: request.method(), uri: &uri, attempt })
+    ClientCall::begin(options, &Outgoing { method: request.method(), uri: &uri, attempt, is_grpc: false })
 }
 
 /// The error without the address, whose query may hold a key.

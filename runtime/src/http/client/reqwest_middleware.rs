@@ -38,7 +38,7 @@ impl ReqwestTracing {
     /// Spans and headers for every request.
     #[must_use]
     pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, hosts: None } }
+        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
     }
 
     /// Headers only: what the other service does lies directly under the running span.

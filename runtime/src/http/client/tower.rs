@@ -1,7 +1,7 @@
 //! The client layer for everything that is a `tower` service: hyper, tonic, a stack of one's own.
 
 use super::{Attempts, ClientCall, ClientOptions, Outgoing};
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, is_grpc};
 use crate::http::host::AllowedHosts;
 use crate::http::tower::TracedBody;
 use http::{Request, Response};
@@ -41,7 +41,15 @@ impl ClientTracingLayer {
     /// Spans and headers for every request.
     #[must_use]
     pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, hosts: None } }
+        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
+    }
+
+    /// The host of every request, for the span's name and for lists of hosts: requests to tonic's channel do not say where they go.
+    /// An address that is none does nothing.
+    #[must_use]
+    pub fn to_host(mut self, host: &str) -> Self {
+        self.options.authority = host.parse().ok();
+        self
     }
 
     /// Headers only: what the other service does lies directly under the running span.
@@ -90,7 +98,8 @@ where
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let attempt = request.extensions().get::<Attempts>().map(Attempts::next);
-        let outgoing = Outgoing { method: request.method(), uri: request.uri(), attempt };
+        let is_grpc = is_grpc(request.headers());
+        let outgoing = Outgoing { method: request.method(), uri: request.uri(), attempt, is_grpc };
         let call = ClientCall::begin(&self.options, &outgoing);
         call.inject(request.headers_mut());
         let inner = self.inner.call(request);

@@ -2,7 +2,7 @@
 
 use super::{Attempts, ClientCall, ClientOptions, Outgoing};
 use crate::http::host::AllowedHosts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use std::sync::Arc;
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::{Body, Error, SendBody};
@@ -32,7 +32,7 @@ impl UreqTracing {
     /// Spans and headers for every request.
     #[must_use]
     pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, hosts: None } }
+        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
     }
 
     /// Headers only: what the other service does lies directly under the running span.
@@ -53,7 +53,7 @@ impl UreqTracing {
 impl Middleware for UreqTracing {
     fn handle(&self, mut request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
         let attempt = request.extensions().get::<Attempts>().map(Attempts::next);
-        let outgoing = Outgoing { method: request.method(), uri: request.uri(), attempt };
+        let outgoing = Outgoing { method: request.method(), uri: request.uri(), attempt, is_grpc: false };
         let call = ClientCall::begin(&self.options, &outgoing);
         call.inject(request.headers_mut());
         let mut exchange = call.into_exchange();
@@ -64,7 +64,10 @@ impl Middleware for UreqTracing {
                 exchange.end();
             }
             // A status is an error here when the agent is set so; the text of others may hold the address with its query.
-            Err(Error::StatusCode(status)) => exchange.fail(&format!("HTTP {status}")),
+            Err(Error::StatusCode(status)) => {
+                exchange.responded(StatusCode::from_u16(*status).unwrap_or_default(), &HeaderMap::new());
+                exchange.end();
+            }
             Err(Error::BadUri(_)) => exchange.fail("the address is not valid"),
             Err(error) => exchange.fail(&error.to_string()),
         }

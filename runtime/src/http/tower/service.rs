@@ -3,10 +3,10 @@
 use super::layer::Options;
 use super::{TracedBody, TracedResponse};
 use crate::context::Context;
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, is_grpc};
 use crate::http::server::{Incoming, RequestContext, begin};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use std::fmt;
 use std::sync::Arc;
@@ -37,10 +37,6 @@ impl<S> Tracing<S> {
         };
         Some(begin(options.server_span, parent, &incoming))
     }
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 #[cfg(feature = "axum")]
