@@ -5,6 +5,7 @@ mod download;
 mod fault;
 pub(crate) mod guard;
 mod ingest;
+mod langsmith;
 mod login;
 mod otlp;
 mod own;
@@ -16,7 +17,7 @@ mod sessions;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 
 use crate::AppState;
 
@@ -54,6 +55,11 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/otel/traces", post(otlp::traces))
         .route("/otel/v1/traces", post(otlp::traces))
         .route("/v1/traces", post(otlp::traces))
+        .route("/info", get(langsmith::info))
+        .route("/runs", post(langsmith::create))
+        .route("/runs/batch", post(langsmith::batch))
+        .route("/runs/multipart", post(langsmith::multipart))
+        .route("/runs/{run_id}", patch(langsmith::update))
         .route("/healthcheck", get(login::healthcheck))
         .route("/login", post(login::password))
         .route("/login/api_key", post(login::api_key))

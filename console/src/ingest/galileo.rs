@@ -44,7 +44,9 @@ impl Draft {
                 sources: Sources::GALILEO,
                 seen_ns,
             }),
-            Draft::Update { id, record, ended } => Part::Update(SpanUpdate { key: SpanKey::of(id), record, ended }),
+            Draft::Update { id, record, ended } => {
+                Part::Update(SpanUpdate { key: SpanKey::of(id), record, ended, sources: Sources::GALILEO })
+            }
         }
     }
 }

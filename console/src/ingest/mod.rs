@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod galileo;
+pub(crate) mod langsmith;
 pub(crate) mod message;
 pub(crate) mod otlp;
 mod payload;

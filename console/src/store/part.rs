@@ -29,6 +29,7 @@ pub(crate) struct SpanUpdate {
     pub(crate) key: SpanKey,
     pub(crate) record: Record,
     pub(crate) ended: bool,
+    pub(crate) sources: Sources,
 }
 
 /// One delivery of a trace itself.

@@ -176,8 +176,8 @@ impl Writer {
                 .filter(|existing| existing.high == update.key.high)
             {
                 found = true;
-                let SpanUpdate { key, record, ended } = update;
-                let news = News { key: *key, record, ended: *ended, sources: Sources::GALILEO, seen_ns: i64::MAX };
+                let SpanUpdate { key, record, ended, sources } = update;
+                let news = News { key: *key, record, ended: *ended, sources: *sources, seen_ns: i64::MAX };
                 result = self.merge_span(&mut trace, existing, &news);
             }
             self.traces.insert(id, trace);
