@@ -7,6 +7,7 @@
 //! | [`instrumenting`] | how a function becomes a span |
 //! | [`between_services`] | how a trace crosses processes |
 //! | [`delivery`] | when spans are sent, and what became of them |
+//! | [`redaction`] | what is left out by itself, and what you leave out |
 //! | [`sessions`] | how traces of one conversation belong together |
 //! | [`sampling`] | how to record less |
 //! | [`llm_calls`] | how calls of models are recorded |
@@ -29,6 +30,7 @@ chapters! {
     instrumenting
     between_services
     delivery
+    redaction
     sessions
     sampling
     llm_calls
