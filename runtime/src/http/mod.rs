@@ -7,6 +7,8 @@ pub(crate) mod a2a;
 pub(crate) mod actix;
 pub(crate) mod client;
 mod exchange;
+#[cfg(feature = "tower")]
+mod hold;
 mod host;
 #[cfg(feature = "rmcp")]
 pub(crate) mod mcp;

@@ -11,7 +11,7 @@ use crate::diag;
 use crate::error::InitError;
 use crate::http::{AllowedHosts, allow_hosts};
 use crate::pipeline::destination::Destination;
-use crate::pipeline::global;
+use crate::pipeline::{flush, global};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::worker::{Rules, Waker, Worker};
 use crate::propagation::{self, Propagators};
@@ -69,6 +69,7 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
             allow_hosts(AllowedHosts::only(hosts));
         }
         let sampler = sampler.unwrap_or_else(|| sampler_of(settings.sampling));
+        flush::install(Arc::downgrade(worker), settings.flush_before_response, settings.flush_timeout);
         global::install(worker.queue(), settings.mode == Mode::Distributed, sampler);
     }
     *running = Some(started.clone());

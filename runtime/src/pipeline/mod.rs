@@ -7,6 +7,7 @@ mod chunk;
 pub(crate) mod combine;
 pub(crate) mod destination;
 pub(crate) mod exporter;
+pub(crate) mod flush;
 pub(crate) mod global;
 pub(crate) mod queue;
 pub(crate) mod record;

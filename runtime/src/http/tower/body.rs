@@ -1,24 +1,33 @@
 //! The response's body, which may go on long after the handler has returned.
 
 use crate::http::exchange::Exchange;
+use crate::http::hold::HeldBack;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 
 pin_project! {
     /// A body that is made in the request's context; the request's span ends when the body does.
-    pub struct TracedBody<B> {
+    pub struct TracedBody<B>
+    where
+        B: Body,
+    {
         #[pin]
         inner: Option<B>,
         call: Option<Exchange>,
         // Bytes that are still to come, when the length is known.
         left: Option<u64>,
+        flush: bool,
+        held: HeldBack<Option<Result<Frame<B::Data>, B::Error>>>,
     }
 
-    impl<B> PinnedDrop for TracedBody<B> {
+    impl<B> PinnedDrop for TracedBody<B>
+    where
+        B: Body,
+    {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
@@ -40,7 +49,13 @@ impl<B: Body> TracedBody<B> {
         {
             call.end();
         }
-        Self { inner: Some(inner), call, left: length }
+        Self { inner: Some(inner), call, left: length, flush: false, held: HeldBack::default() }
+    }
+
+    /// Its end waits until everything that was recorded has been delivered.
+    pub(super) fn flushed(mut self, flush: bool) -> Self {
+        self.flush = flush;
+        self
     }
 
     /// The body itself, untraced, for tests that look into it.
@@ -59,6 +74,9 @@ impl<B: Body> Body for TracedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
+        if let Some(last) = ready!(this.held.poll(cx)) {
+            return Poll::Ready(last);
+        }
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let Some(call) = this.call else { return inner.poll_frame(cx) };
         let polled = {
@@ -87,14 +105,22 @@ impl<B: Body> Body for TracedBody<B> {
                 }
             }
         }
-        if this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream()) {
+        let is_last = this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream());
+        if is_last {
             call.end();
+        }
+        // A server that has all announced bytes does not ask for the end.
+        if *this.flush && (is_last || frame.is_none() || *this.left == Some(0)) {
+            *this.flush = false;
+            call.end();
+            this.held.hold(frame);
+            return this.held.poll(cx).map(Option::flatten);
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.held.is_empty() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

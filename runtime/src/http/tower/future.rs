@@ -2,25 +2,34 @@
 
 use super::TracedBody;
 use crate::http::exchange::Exchange;
+use crate::http::hold::HeldBack;
 use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 
 pin_project! {
     /// The future of a traced response; dropped before its end, the request counts as cancelled.
     #[must_use = "futures do nothing unless polled"]
-    pub struct TracedResponse<F> {
+    pub struct TracedResponse<F>
+    where
+        F: Future,
+    {
         #[pin]
         inner: Option<F>,
         call: Option<Exchange>,
         has_body: bool,
+        flush: bool,
+        held: HeldBack<F::Output>,
     }
 
-    impl<F> PinnedDrop for TracedResponse<F> {
+    impl<F> PinnedDrop for TracedResponse<F>
+    where
+        F: Future,
+    {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
@@ -34,9 +43,9 @@ pin_project! {
     }
 }
 
-impl<F> TracedResponse<F> {
-    pub(super) fn new(inner: F, call: Option<Exchange>, has_body: bool) -> Self {
-        Self { inner: Some(inner), call, has_body }
+impl<F: Future> TracedResponse<F> {
+    pub(super) fn new(inner: F, call: Option<Exchange>, has_body: bool, flush: bool) -> Self {
+        Self { inner: Some(inner), call, has_body, flush, held: HeldBack::default() }
     }
 }
 
@@ -47,8 +56,11 @@ where
 {
     type Output = Result<Response<TracedBody<B>>, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        if let Some(response) = ready!(this.held.poll(cx)) {
+            return Poll::Ready(response.map(|response| response.map(|body| TracedBody::new(body, None, None))));
+        }
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Pending };
         let Some(call) = this.call else {
             return inner.poll(cx).map_ok(|response| response.map(|body| TracedBody::new(body, None, None)));
@@ -78,7 +90,13 @@ where
             Ok(response) => {
                 call.responded(response.status(), response.headers());
                 let length = announced_length(&response, *this.has_body);
-                Ok(response.map(|body| TracedBody::new(body, Some(call), length)))
+                if *this.flush && (length == Some(0) || response.body().is_end_stream()) {
+                    // Nobody will ask this body for its end.
+                    call.end();
+                    this.held.hold(Ok(response));
+                    return self.poll(cx);
+                }
+                Ok(response.map(|body| TracedBody::new(body, Some(call), length).flushed(*this.flush)))
             }
         })
     }

@@ -40,6 +40,7 @@ pub(super) struct Options {
     pub(super) route: Option<Choose<String>>,
     pub(super) parent: Option<Choose<Context>>,
     pub(super) ignore: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    pub(super) flush_before_response: bool,
 }
 
 impl TracingLayer {
@@ -73,6 +74,16 @@ impl TracingLayer {
     #[must_use]
     pub fn ignore(self, ignore: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| options.ignore = Some(Arc::new(ignore)))
+    }
+
+    /// Delivers everything that was recorded before a response ends, at most for the configured flush timeout; the same for all
+    /// layers with `GALILEO_FLUSH_BEFORE_RESPONSE=true`.
+    ///
+    /// For test tools that look at the trace as soon as they have the response, and for platforms that freeze a process between
+    /// requests. Only the last piece of a response waits; a streamed one is not held up before its end.
+    #[must_use]
+    pub fn flush_before_response(self, flush: bool) -> Self {
+        self.with(|options| options.flush_before_response = flush)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {

@@ -5,6 +5,7 @@ use super::{TracedBody, TracedResponse};
 use crate::context::Context;
 use crate::http::exchange::{Exchange, is_grpc};
 use crate::http::server::{Incoming, RequestContext, begin};
+use crate::pipeline::flush;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -73,7 +74,8 @@ where
         });
         let inner = self.inner.call(Request::from_parts(parts, body));
         drop(guard);
-        TracedResponse::new(inner, call, has_body)
+        let flush = call.is_some() && (self.options.flush_before_response || flush::is_wanted());
+        TracedResponse::new(inner, call, has_body, flush)
     }
 }
 
