@@ -6,7 +6,6 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 use galileo::middleware::{SendExt, TracingLayer};
@@ -20,6 +19,9 @@ struct Options {
     /// The web framework that serves
     #[arg(long, value_enum, default_value_t = Framework::Axum)]
     framework: Framework,
+    /// Where spans go; headers need spans, and spans need somewhere to go
+    #[arg(long, env = "GALILEO_EXPORTERS", default_value = "stdout")]
+    exporters: String,
     #[command(flatten)]
     service: service::Options,
 }
@@ -40,16 +42,11 @@ struct Call {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let mut config = Config::builder().mode(Mode::Distributed).service_name("w3c_echo");
-    if std::env::var_os("GALILEO_EXPORTERS").is_none() {
-        // Headers need spans, spans need somewhere to go.
-        config = config.exporters("stdout");
-    }
-    let _galileo = config.init()?;
+    let _galileo = Config::builder().mode(Mode::Distributed).exporters(&options.exporters).init()?;
     let client = galileo_examples::http_client()?;
     match options.framework {
         Framework::Axum => axum_service(client, &options.service),
-        Framework::ActixWeb => actix_service(client, options.service.listen),
+        Framework::ActixWeb => actix_service(client, &options.service),
     }
 }
 
@@ -77,7 +74,7 @@ async fn axum_service(client: reqwest::Client, options: &service::Options) -> Re
     service::serve("w3c_echo", router, options).await
 }
 
-fn actix_service(client: reqwest::Client, listen: SocketAddr) -> Result<(), Box<dyn Error>> {
+fn actix_service(client: reqwest::Client, options: &service::Options) -> Result<(), Box<dyn Error>> {
     use actix_web::{App, HttpResponse, HttpServer, web};
     use galileo::middleware::actix::TracingMiddleware;
 
@@ -92,13 +89,24 @@ fn actix_service(client: reqwest::Client, listen: SocketAddr) -> Result<(), Box<
     let server = HttpServer::new(move || {
         App::new().app_data(client.clone()).wrap(TracingMiddleware::new()).route("/test", web::post().to(test))
     });
-    let server = server.workers(2).bind(listen)?;
+    let server = server.workers(2).bind(options.listen)?;
     let mut stdout = std::io::stdout();
     for address in server.addrs() {
         writeln!(stdout, "w3c_echo listens on http://{address}")?;
     }
     stdout.flush()?;
-    // Runs until Ctrl-C.
-    actix_web::rt::System::new().block_on(server.run())?;
+    let until_stdin_closes = options.until_stdin_closes;
+    actix_web::rt::System::new().block_on(async move {
+        let running = server.run();
+        let handle = running.handle();
+        if until_stdin_closes {
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                // The command is on its way once the future is made; nobody here waits for the answer.
+                drop(handle.stop(true));
+            });
+        }
+        running.await
+    })?;
     Ok(())
 }
