@@ -92,5 +92,23 @@ pub async fn serve(
         .unwrap_or(Err(StoreError::Stopped))
         .map_err(ServeError::Store)?;
     state.port = listener.local_addr().ok().map(|address| address.port());
-    server::run(listener, app(state), shutdown).await.map_err(ServeError::Io)
+    let retention = tokio::spawn(forget(state.clone()));
+    let result = server::run(listener, app(state), shutdown).await.map_err(ServeError::Io);
+    retention.abort();
+    result
 }
+
+/// Keeps the database within its limits, for as long as the console runs.
+async fn forget(state: AppState) {
+    if state.config.keep_for.is_none() && state.config.keep_bytes.is_none() {
+        return;
+    }
+    loop {
+        // What fails now is tried again; a full disk must not keep the console from answering.
+        let _ = state.store.prune(state.config.keep_for, state.config.keep_bytes).await;
+        tokio::time::sleep(RETENTION).await;
+    }
+}
+
+/// How often the limits are looked at.
+const RETENTION: std::time::Duration = std::time::Duration::from_secs(300);

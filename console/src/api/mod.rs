@@ -7,6 +7,7 @@ pub(crate) mod guard;
 mod ingest;
 mod langsmith;
 mod login;
+mod manage;
 mod otlp;
 mod own;
 mod projects;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/api/console/traces", get(own::traces))
         .route("/api/console/traces/{trace_id}", get(own::trace))
         .route("/api/console/traces/{trace_id}/download", get(download::trace))
+        .route("/api/console/prune", post(manage::prune))
         .route("/api/traces/{trace_id}", get(download::tempo_trace))
         .route("/ready", get(async || "ready"))
         .route("/otel/traces", post(otlp::traces))

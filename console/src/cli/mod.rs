@@ -1,8 +1,12 @@
 //! The `galileo-console` command: one file for each subcommand.
 
 mod client;
+mod file;
+mod insights;
+mod prune;
 mod serve;
 mod show;
+mod tail;
 mod traces;
 
 use std::fmt;
@@ -26,6 +30,16 @@ enum Command {
     Traces(traces::Traces),
     /// Print one trace as a tree.
     Show(show::Show),
+    /// Print traces as they change.
+    Tail(tail::Tail),
+    /// Say what traces spent their time on and what went wrong.
+    Insights(insights::Insights),
+    /// Write one trace as a file.
+    Export(file::Export),
+    /// Read traces from files.
+    Import(file::Import),
+    /// Forget old traces now.
+    Prune(prune::Prune),
 }
 
 /// What went wrong, for the person at the terminal.
@@ -53,6 +67,11 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Traces(traces) => traces.run().await,
             Command::Show(show) => show.run().await,
+            Command::Tail(tail) => tail.run().await,
+            Command::Insights(insights) => insights.run().await,
+            Command::Export(export) => export.run().await,
+            Command::Import(import) => import.run().await,
+            Command::Prune(prune) => prune.run().await,
         }
     });
     // Reads that are still going on do not hold up the exit.

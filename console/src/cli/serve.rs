@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -28,6 +29,12 @@ pub(super) struct Serve {
     /// A further name or address by which browsers and senders call this console (repeatable).
     #[arg(long = "allow-host", env = "GALILEO_CONSOLE_ALLOW_HOST", value_delimiter = ',')]
     hosts: Vec<String>,
+    /// Forget traces that have not changed for this many days; 0 keeps them.
+    #[arg(long, default_value_t = 7, env = "GALILEO_CONSOLE_KEEP_DAYS")]
+    keep_days: u64,
+    /// Forget the oldest traces when the database is larger than this many MiB; 0 is no limit.
+    #[arg(long, default_value_t = 2048, env = "GALILEO_CONSOLE_KEEP_MIB")]
+    keep_mib: u64,
 }
 
 impl Serve {
@@ -67,7 +74,13 @@ impl Serve {
         if let Some(token) = &made_up {
             announce(&format!("token: {token}"));
         }
-        let config = Config { database, token: self.token.or(made_up), hosts };
+        let config = Config {
+            database,
+            token: self.token.or(made_up),
+            hosts,
+            keep_for: (self.keep_days > 0).then(|| Duration::from_secs(self.keep_days * 86_400)),
+            keep_bytes: (self.keep_mib > 0).then_some(self.keep_mib << 20),
+        };
         serve(listener, config, stop_signal()).await.map_err(|error| CliError(error.to_string()))
     }
 }

@@ -9,6 +9,7 @@ mod list;
 mod merge;
 mod part;
 mod queue;
+mod retention;
 mod row;
 mod schema;
 mod search;
@@ -30,6 +31,8 @@ use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub(crate) use catalog::{NewSession, Target};
+pub use retention::Pruned;
+
 pub(crate) use merge::{Level, Rank, Record};
 pub(crate) use part::{Part, Place, SpanPart, SpanUpdate, TracePart};
 pub(crate) use row::SpanKey;

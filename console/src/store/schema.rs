@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Each step brings a database from the version of its index to the next one. Steps are only ever added.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE projects (
         no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL
     );
@@ -57,6 +57,11 @@ const MIGRATIONS: [&str; 1] = ["
         key INTEGER NOT NULL, high INTEGER NOT NULL, ended INTEGER NOT NULL, ranks TEXT NOT NULL, doc TEXT NOT NULL,
         PRIMARY KEY (key, high)
     ) WITHOUT ROWID;
+", "
+    -- When a trace last changed: what retention goes by, since a trace may be imported long after it happened.
+    ALTER TABLE traces ADD COLUMN updated_ns INTEGER NOT NULL DEFAULT 0;
+    UPDATE traces SET updated_ns = start_ns;
+    CREATE INDEX traces_updated ON traces (updated_ns, no);
 "];
 
 /// Opens the database for the writer, and creates or migrates it.
@@ -69,6 +74,8 @@ pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError>
                 path,
                 OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?;
+            // Pages of deleted traces go back to the system. Only a new file takes this word.
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
             // Committed pages are in the operating system's hands when the answer goes out: a killed console loses nothing. A
             // machine that loses power may lose the last moments but keeps a sound file.
             connection.execute_batch(

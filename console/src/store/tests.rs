@@ -366,3 +366,57 @@ fn a_database_of_a_newer_console_is_refused_with_a_word_on_what_to_do() {
         let _ = std::fs::remove_file(format!("{}{end}", path.display()));
     }
 }
+
+#[tokio::test]
+async fn pruning_forgets_the_oldest_first_and_gives_their_bytes_back() {
+    let path = std::env::temp_dir().join(format!("galileo-console-test-{}.db", Id::random()));
+    let store = Store::open(Some(&path)).unwrap();
+    let trace = |n: usize| {
+        let body = format!(
+            r#"{{"traces":[{{"type":"trace","id":"{n:08x}-3333-4333-8333-333333333333","name":"t{n}","input":"{}","created_at":"2026-01-01T00:00:00Z","spans":[{{"type":"tool","id":"{n:08x}-4444-4444-8444-444444444444"}}]}}]}}"#,
+            "x".repeat(100_000)
+        );
+        ("trace", PROJECT, TRACE, body)
+    };
+    for n in 0..30 {
+        deliver(&store, &[&trace(n)]).await;
+    }
+    let size = async || {
+        let pages = |connection: &rusqlite::Connection| {
+            Ok(connection.query_row(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?)
+        };
+        store.read(pages).await.unwrap()
+    };
+    let names = async || -> Vec<String> {
+        store
+            .traces(TraceQuery { limit: 100, ..TraceQuery::default() })
+            .await
+            .unwrap()
+            .rows
+            .into_iter()
+            .map(|row| row.name)
+            .collect()
+    };
+    assert_eq!(
+        store.prune(Some(std::time::Duration::from_secs(3600)), None).await.unwrap(),
+        Pruned::default(),
+        "all changed just now"
+    );
+    assert!(size().await > 2_900_000);
+    let pruned = store.prune(None, Some(1_500_000)).await.unwrap();
+    let left = names().await;
+    assert_eq!((left.len() as u64 + pruned.traces, pruned.traces), (30, pruned.spans));
+    assert!((8..16).contains(&left.len()), "{left:?}");
+    assert_eq!(left.iter().filter(|name| name.as_str() == "t29").count(), 1, "the newest stays");
+    assert!(!left.contains(&"t0".to_owned()), "the oldest goes");
+    assert!(size().await <= 1_500_000, "{}", size().await);
+    let pruned = store.prune(Some(std::time::Duration::ZERO), None).await.unwrap();
+    assert_eq!((pruned.traces as usize, names().await.len()), (left.len(), 0));
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+}

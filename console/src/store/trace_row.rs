@@ -12,7 +12,7 @@ use super::merge::Record;
 use super::part::Place;
 use super::row::{SpanColumns, SpanKey, duration};
 use crate::model::{Id, SpanType};
-use crate::time::parse_iso;
+use crate::time::{now_ns, parse_iso};
 
 /// Names of services that a trace keeps; more than a page can show.
 const SERVICES: usize = 200;
@@ -256,10 +256,10 @@ impl TraceRow {
         let place = self.place.unwrap_or(Place { project_no: 0, stream_no: 0 });
         let sql = if self.fresh {
             "INSERT INTO traces (no, id, project_no, stream_no, session_id, name, start_ns, end_ns, has_record, complete, status_code, span_count, open_count, error_count, tokens_input, tokens_output, tokens_total,
-             root_name, root_rank, root_start, root_key, version, services, ranks, doc) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)"
+             root_name, root_rank, root_start, root_key, version, services, ranks, doc, updated_ns) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)"
         } else {
             "UPDATE traces SET project_no=?3, stream_no=?4, session_id=?5, name=?6, start_ns=?7, end_ns=?8, has_record=?9, complete=?10, status_code=?11, span_count=?12, open_count=?13, error_count=?14,
-             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25 WHERE no=?1 AND id=?2"
+             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25, updated_ns=?26 WHERE no=?1 AND id=?2"
         };
         let (root_rank, root_start, root_key, root_name) = match &self.root {
             None => (2, 0, 0, ""),
@@ -291,6 +291,7 @@ impl TraceRow {
             serde_json::to_string(&self.services).unwrap_or_else(|_| "[]".into()),
             self.record.to_ranks(),
             self.record.to_doc(),
+            now_ns(),
         ])?;
         for place in &self.new_places {
             connection

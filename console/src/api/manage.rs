@@ -1,0 +1,31 @@
+//! Changes to the database that its owner asks for.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::ApiError;
+use super::body::JsonBytes;
+use crate::AppState;
+use crate::store::Pruned;
+
+/// What to keep; at least one is needed, so that an empty request deletes nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keep {
+    seconds: Option<u64>,
+    bytes: Option<u64>,
+}
+
+/// `POST /api/console/prune`
+pub(super) async fn prune(State(state): State<AppState>, JsonBytes(body): JsonBytes) -> Result<Json<Pruned>, ApiError> {
+    let keep: Keep = serde_json::from_slice(&body)
+        .map_err(|_| ApiError::status(StatusCode::BAD_REQUEST, "`seconds` and `bytes` say what to keep"))?;
+    if keep.seconds.is_none() && keep.bytes.is_none() {
+        return Err(ApiError::status(StatusCode::BAD_REQUEST, "`seconds` or `bytes` must say what to keep"));
+    }
+    Ok(Json(state.store.prune(keep.seconds.map(Duration::from_secs), keep.bytes).await?))
+}

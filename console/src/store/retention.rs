@@ -1,0 +1,83 @@
+//! Forgetting: traces that have not changed for long, and the oldest when there are too many bytes.
+//!
+//! What to delete is looked up on a reading connection and deleted in small steps, so that senders never wait for long.
+
+use rusqlite::{Connection, params};
+
+use super::{Store, StoreError};
+use crate::time::now_ns;
+
+/// Traces that one transaction deletes.
+const STEP: usize = 200;
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pruned {
+    /// Traces.
+    pub traces: u64,
+    /// Their spans.
+    pub spans: u64,
+}
+
+impl Store {
+    /// Deletes traces that have not changed for `age`, and then the oldest until at most `bytes` are in use. `None` is no limit.
+    /// The file shrinks by what was deleted.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn prune(&self, age: Option<std::time::Duration>, bytes: Option<u64>) -> Result<Pruned, StoreError> {
+        let before = age.map(|age| now_ns().saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)));
+        let mut pruned = Pruned::default();
+        loop {
+            let victims = self.read(move |connection| victims(connection, before, bytes)).await?;
+            if victims.is_empty() {
+                return Ok(pruned);
+            }
+            pruned.traces += victims.len() as u64;
+            pruned.spans += self.write(move |writer| delete(&writer.connection, &victims)).await?;
+        }
+    }
+}
+
+/// The numbers of the next traces to delete.
+fn victims(connection: &Connection, before: Option<i64>, bytes: Option<u64>) -> Result<Vec<i64>, StoreError> {
+    if let Some(before) = before {
+        let sql = "SELECT no FROM traces WHERE updated_ns < ?1 ORDER BY updated_ns, no LIMIT ?2";
+        let old: Vec<i64> = connection
+            .prepare_cached(sql)?
+            .query_map(params![before, STEP as i64], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if !old.is_empty() {
+            return Ok(old);
+        }
+    }
+    let Some(limit) = bytes else { return Ok(Vec::new()) };
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let used = (pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?;
+    let excess = used as f64 - limit as f64;
+    let (traces, first): (i64, Option<i64>) =
+        connection
+            .query_row("SELECT COUNT(*), MIN(updated_ns) FROM traces", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if excess <= 0.0 || first.is_none() {
+        return Ok(Vec::new());
+    }
+    // As many as hold the excess if all were of one size, at least one.
+    let share = (excess / used as f64 * traces as f64).ceil().clamp(1.0, STEP as f64) as i64;
+    let sql = "SELECT no FROM traces ORDER BY updated_ns, no LIMIT ?1";
+    Ok(connection.prepare_cached(sql)?.query_map([share], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// Deletes traces with all that belongs to them and gives their pages back to the system; how many spans went.
+fn delete(connection: &Connection, traces: &[i64]) -> Result<u64, StoreError> {
+    let mut spans = 0;
+    for no in traces {
+        spans += connection.prepare_cached("DELETE FROM spans WHERE trace_no = ?1")?.execute([no])? as u64;
+        connection.prepare_cached("DELETE FROM places WHERE trace_no = ?1")?.execute([no])?;
+        connection.prepare_cached("DELETE FROM traces WHERE no = ?1")?.execute([no])?;
+    }
+    connection.prepare_cached("DELETE FROM sessions WHERE created_ns < ?1 AND NOT EXISTS (SELECT 1 FROM traces t WHERE t.session_id = sessions.id)")?.execute([now_ns() - 86_400_000_000_000])?;
+    let mut vacuum = connection.prepare_cached("PRAGMA incremental_vacuum")?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(spans)
+}
