@@ -4,12 +4,12 @@
 //! they are W3C headers only, because the Galileo trace does not exist before it is complete.
 
 use super::active::{self, Active};
-use super::{Context, Rare, Remote, RemoteKind};
+use super::{Context, Rare, Remote, RemoteKind, lineage};
 use crate::model::SpanId;
 use crate::pipeline::global;
 use crate::propagation::{
     Baggage, Carrier, CarrierMut, EnvCarrier, GalileoContext, OutgoingContext, TraceFlags, TraceState, Traceparent,
-    W3cContext, installed,
+    W3cContext, installed, writes_langsmith,
 };
 use crate::{diag, suppress};
 use http::HeaderMap;
@@ -196,7 +196,9 @@ fn outgoing(active: Active, rare: Option<&Rare>) -> OutgoingContext {
     }
     outgoing.w3c = Some(w3c(active, remote));
     outgoing.galileo = galileo(active, remote);
-    outgoing.langsmith = remote.and_then(|remote| remote.langsmith.clone());
+    if writes_langsmith() {
+        outgoing.langsmith = lineage::outgoing(active, rare);
+    }
     outgoing
 }
 

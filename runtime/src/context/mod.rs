@@ -8,6 +8,7 @@
 
 pub(crate) mod active;
 mod headers;
+pub(crate) mod lineage;
 mod process;
 mod rare;
 #[cfg(feature = "tokio")]

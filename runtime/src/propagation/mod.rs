@@ -39,6 +39,7 @@ pub use carrier::{Carrier, CarrierMut, EnvCarrier};
 pub use composite::{Propagators, UnknownPropagator};
 pub use counter::{Header, Reason, RejectedHeaders, Rejection, rejected_headers};
 pub use galileo::{GalileoContext, GalileoPropagator};
+pub(crate) use installed::writes_langsmith;
 pub use installed::{install, installed};
 pub use langsmith::{DottedOrder, LangSmithContext, LangSmithPropagator};
 pub use trace_context::{TraceContextPropagator, TraceFlags, TraceState, Traceparent, W3cContext};

@@ -1,7 +1,7 @@
 //! The two ends of every span.
 
 use crate::context::active::{self, Active, Place};
-use crate::context::{Rare, Remote, RemoteKind};
+use crate::context::{Rare, Remote, RemoteKind, lineage};
 use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock, scratch};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
@@ -71,6 +71,7 @@ fn start(opening: Opening, site: &'static Callsite, parent: &Active, place: Plac
         // After the capture, which is not the span's work.
         time: opening.at.unwrap_or_else(clock::now),
     };
+    lineage::opened(span, parent.span, header.time);
     Opened { active, recorded: queue::push_start(&header, bytes) }
 }
 
@@ -89,6 +90,7 @@ impl Opened {
             let time = at.unwrap_or_else(clock::now);
             let mut bytes = Vec::new();
             let outcome = write(&mut Parts::lent(&mut bytes));
+            lineage::closed(self.active.span);
             add(Kind::End, outcome as u8, &self.active, time, bytes);
         }
     }
