@@ -1,5 +1,6 @@
 //! Fixtures that the tests of this package share.
 
+pub mod backend;
 pub mod collect;
 
 /// A client for servers on this machine.

@@ -50,6 +50,7 @@ fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dy
     let galileo = settings.galileo.clone().ok_or_else(|| missing("galileo"))?;
     let transport = Transport::new(&galileo.api)?;
     let spool = Spool::new(&settings.spool, "galileo", &galileo.identity(settings.mode));
+    let spool = spool.map(|spool| spool.within(settings.limits.queue));
     Ok(Box::new(GalileoDestination::new(
         galileo,
         transport,

@@ -203,6 +203,7 @@ impl GalileoDestination {
         let finding = match verdict {
             Verdict::Accepted => {
                 self.backoff.succeeded();
+                self.blocked_until = Duration::ZERO;
                 self.renewed = false;
                 self.timeout = self.settings.request_timeout;
                 self.combine.accepted(store, step, now)
@@ -365,6 +366,12 @@ impl GalileoDestination {
         }
     }
 
+    fn evict(&mut self, store: &mut Store, bytes: usize) {
+        let count = self.disk.evict(store, &mut self.combine, &self.service, bytes);
+        self.counters.spool(count);
+        self.settle_accounts();
+    }
+
     fn step_limits(&self) -> StepLimits {
         StepLimits { bytes: FULL.min(self.limits.body / 2), depth: DEPTH, single: self.settings.single_spans }
     }
@@ -395,7 +402,9 @@ impl Destination for GalileoDestination {
             self.jobs.push(Box::pin(async move { Done::Target(account.lock().await.target().await) }));
             return;
         }
-        if self.backoff.failures() == 0 && store.bytes() < self.limits.queue / 8 {
+        // What is in memory may itself be waiting for what is on the disk.
+        let waits = self.sending == 0 && self.combine.has_nothing_ready();
+        if self.backoff.failures() == 0 && (waits || store.bytes() < self.limits.queue / 8) {
             self.disk.restore(store, &mut self.combine, &self.counters, now);
         }
         // One request asks whether the outage is over; the rest follow it.
@@ -433,22 +442,22 @@ impl Destination for GalileoDestination {
     }
 
     fn spill(&mut self, store: &mut Store, bytes: usize) {
-        let count = self.disk.evict(store, &mut self.combine, &self.service, bytes);
-        self.counters.spool(count);
-        self.settle_accounts();
+        // While the backend is well it is faster than the disk and back.
+        if self.backoff.failures() > 0 || self.target.is_none() || self.blocked_until > Duration::ZERO {
+            self.evict(store, bytes);
+        }
     }
 
     fn relieve(&mut self, store: &mut Store, bytes: usize) {
-        // What the disk does not take, or could not take fast enough.
         self.combine.send_open_traces();
-        self.combine.evict(store, bytes, Eviction::Drop);
-        self.settle_accounts();
-    }
-
-    fn hurry(&mut self, now: Duration) {
-        if !self.blocked_by_server {
-            self.blocked_until = self.blocked_until.min(now);
+        let before = store.bytes();
+        self.evict(store, bytes);
+        // What the disk does not take.
+        let freed = before - store.bytes();
+        if freed < bytes {
+            self.combine.evict(store, bytes - freed, Eviction::Drop);
         }
+        self.settle_accounts();
     }
 
     fn stop_lingering(&mut self, store: &mut Store, now: Duration) {

@@ -90,13 +90,17 @@ impl Combine {
     }
 
     fn next_traces(&mut self, store: &Store, limits: StepLimits, now: Duration) -> Option<Step> {
-        let first = self.creates.pop_front()?;
+        let first = self.pop_create()?;
         let mut items = Vec::new();
         let mut bytes = 0;
         let complete = self.take_trace(store, first, limits, now, &mut items, &mut bytes);
         if !limits.single && !self.nodes[self.traces[first as usize].node as usize].alone {
             while bytes < limits.bytes {
                 let Some(&next) = self.creates.front() else { break };
+                if !self.traces[next as usize].active || !self.traces[next as usize].queued {
+                    self.creates.pop_front();
+                    continue;
+                }
                 let fits = self.completes_at_once(store, next, now) == complete
                     && !self.nodes[self.traces[next as usize].node as usize].alone
                     && self.session_parts(store, next).eq(self.session_parts(store, first));
@@ -125,6 +129,18 @@ impl Combine {
             }
         }
         Some(Step { kind: StepKind::CreateTraces { complete }, items })
+    }
+
+    /// The next trace to create; one that went to disk meanwhile is skipped.
+    fn pop_create(&mut self) -> Option<Key> {
+        while let Some(&key) = self.creates.front() {
+            self.creates.pop_front();
+            let trace = &self.traces[key as usize];
+            if trace.active && trace.queued {
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// Whether creating the trace now can also complete it, unless it turns out not to fit into one request.

@@ -199,8 +199,12 @@ impl Combine {
         if id.to_bytes() == store.span(key).trace_id.to_bytes() {
             return self.stands_for_trace(store, key);
         }
-        if flags.has(StartFlags::SPOOLED) && self.comes_back(store, key) {
-            return;
+        if flags.has(StartFlags::SPOOLED) {
+            // The rest of its trace may be in another file; what is here goes out at once all the same.
+            self.traces[trace as usize].incremental = true;
+            if self.comes_back(store, key) {
+                return;
+            }
         }
         let parent = self.parent_of(store, key);
         let span = store.span(key);
@@ -310,7 +314,9 @@ impl Combine {
         }
         let trace = store.trace(span.trace);
         let linked = self.traces[span.trace as usize].linked_to.is_some();
-        let elsewhere = span.flags.has(StartFlags::ENTRY) || span.flags.has(StartFlags::SPOOLED);
+        // Of a trace that had not been created when its spans went to disk, no parent can be anywhere but here.
+        let elsewhere = span.flags.has(StartFlags::ENTRY)
+            || span.flags.has(StartFlags::SPOOLED) && span.flags.has(StartFlags::TRACE_CREATED);
         if !linked && (elsewhere || trace.late || trace.is_remote()) {
             // Created by another process, or here before the trace was over.
             let mut node = Node::new(span.parent.to_bytes(), span.trace, State::Done);
@@ -433,7 +439,7 @@ impl Combine {
                 self.completes.push_back(key);
             }
             // Whether it may still grow does not matter to a trace that somebody else completes.
-            Completion::Done if nothing_left && store.trace(key).open == 0 => self.forget_trace(store, key),
+            Completion::Done if nothing_left && store.trace(key).open == 0 => self.forget_trace(store, key, true),
             _ => {}
         }
     }
@@ -445,7 +451,7 @@ impl Combine {
         }
     }
 
-    fn forget_trace(&mut self, store: &mut Store, key: Key) {
+    fn forget_trace(&mut self, store: &mut Store, key: Key, delivered: bool) {
         let trace = &mut self.traces[key as usize];
         trace.active = false;
         let (top, root, own_record) = (trace.node, trace.root.take(), trace.own_record);
@@ -463,13 +469,13 @@ impl Combine {
         self.traces[key as usize].nodes = nodes;
         self.live_traces -= 1;
         if let Some(root) = root {
-            if own_record {
+            if own_record && delivered {
                 self.tally.delivered += 1;
                 self.restored_done += u64::from(store.span(root).flags.has(StartFlags::SPOOLED));
             }
             store.release_span(root);
         }
-        store.release_trace(key);
+        store.release_trace(key, delivered);
     }
 
     /// A fresh id for a trace that this process makes for its own late spans.

@@ -21,45 +21,78 @@ impl Combine {
         node.span != Key::MAX && matches!(node.state, State::Wanted | State::Open)
     }
 
-    /// Takes the oldest finished spans out of memory until `bytes` are free, and says how many there were. The span that stands for a
-    /// trace stays.
+    /// Takes the oldest finished spans out of memory until `bytes` are free, and says how many there were. A trace that is over and of
+    /// which nothing has been sent goes whole, parents first; of others the span that stands for the trace stays.
     pub(crate) fn evict(&mut self, store: &mut Store, bytes: usize, mut to: Eviction<'_>) -> u64 {
-        let (mut freed, mut count) = (0, 0);
+        let enough = store.bytes().saturating_sub(bytes);
+        let mut count = 0;
         let mut kept = Vec::new();
-        while freed < bytes {
+        while store.bytes() > enough {
             let Some(key) = self.finished.pop_front() else { break };
             if !self.is_waiting(key) || !store.span(self.nodes[key as usize].span).is_ended() {
                 continue;
             }
-            let span = self.nodes[key as usize].span;
             let trace = self.nodes[key as usize].trace;
-            if self.traces[trace as usize].root == Some(span) {
-                kept.push(key);
-                continue;
-            }
-            let size = store.span(span).bytes();
-            if let Eviction::Spool(write) = &mut to {
-                if !write(store, span, self.record_flags(key)) {
+            if self.can_go_whole(store, trace) {
+                let nodes = self.traces[trace as usize].nodes.clone();
+                let gone = nodes.iter().take_while(|&&node| self.evict_one(store, node, &mut to)).count();
+                count += gone as u64;
+                if gone < nodes.len() {
                     kept.push(key);
                     break;
                 }
-                self.unwant(key);
-                self.nodes[key as usize].span = Key::MAX;
-                self.nodes[key as usize].state = State::Spooled;
-                self.restored_done += u64::from(store.span(span).flags.has(StartFlags::SPOOLED));
-                store.release_span(span);
+                // It begins anew when it comes back.
+                self.forget_trace(store, trace, false);
+            } else if self.traces[trace as usize].root == Some(self.nodes[key as usize].span) {
+                kept.push(key);
+            } else if self.evict_one(store, key, &mut to) {
+                count += 1;
             } else {
-                self.unwant(key);
-                self.drop_span(store, key, DropReason::QueueFull);
-                self.hand_children_up(key);
+                kept.push(key);
+                break;
             }
-            freed += size;
-            count += 1;
         }
         for key in kept.into_iter().rev() {
             self.finished.push_front(key);
         }
         count
+    }
+
+    fn evict_one(&mut self, store: &mut Store, key: NodeKey, to: &mut Eviction<'_>) -> bool {
+        let (span, trace) = (self.nodes[key as usize].span, self.nodes[key as usize].trace);
+        let spooled = match to {
+            Eviction::Spool(write) => {
+                if !write(store, span, self.record_flags(key)) {
+                    return false;
+                }
+                true
+            }
+            Eviction::Drop => false,
+        };
+        self.unwant(key);
+        if self.traces[trace as usize].root == Some(span) {
+            self.traces[trace as usize].root = None;
+        }
+        if spooled {
+            self.nodes[key as usize].span = Key::MAX;
+            self.nodes[key as usize].state = State::Spooled;
+            self.restored_done += u64::from(store.span(span).flags.has(StartFlags::SPOOLED));
+            store.release_span(span);
+        } else {
+            self.drop_span(store, key, DropReason::QueueFull);
+            self.hand_children_up(key);
+        }
+        true
+    }
+
+    /// Whether a trace is over, all of it is here, and nothing of it has been sent.
+    fn can_go_whole(&self, store: &Store, key: Key) -> bool {
+        let trace = &self.traces[key as usize];
+        store.trace(key).open == 0
+            && trace.requests == 0
+            && !trace.own_record
+            && self.nodes[trace.node as usize].state == State::Quiet
+            && trace.nodes.iter().all(|&node| self.is_waiting(node))
     }
 
     /// Hands every span that has not been delivered, and every span that stands for a trace which is not complete, to `write`, parents

@@ -26,7 +26,7 @@ use self::segment::Segment;
 use crate::config::{SpoolMode, SpoolSettings};
 use crate::diag;
 
-/// A segment is closed when it has grown to this.
+/// A segment is closed when it has grown to this, or to what can be read back at once without filling the memory.
 const SEGMENT: u64 = 1 << 20;
 
 /// The spool of one destination in this process.
@@ -35,6 +35,7 @@ pub(crate) struct Spool {
     root: PathBuf,
     max_bytes: u64,
     max_age: Duration,
+    segment_bytes: u64,
     /// Made at the first need: a program whose backend is well leaves nothing on the disk.
     folder: Option<Folder>,
     /// Folders of processes that are gone; kept open, because the lock goes with them.
@@ -84,6 +85,7 @@ impl Spool {
             root: root.join(name),
             max_bytes: settings.max_bytes,
             max_age: settings.max_age,
+            segment_bytes: SEGMENT,
             folder: None,
             adopted: Vec::new(),
             writing: None,
@@ -92,6 +94,13 @@ impl Spool {
             bytes: 0,
             full: false,
         })
+    }
+
+    /// The same spool with segments that fit into a part of so much memory.
+    #[must_use]
+    pub(crate) fn within(mut self, memory: usize) -> Self {
+        self.segment_bytes = SEGMENT.min(memory as u64 / 16).max(4096);
+        self
     }
 
     /// Takes over what processes that are gone have left for this destination.
@@ -142,7 +151,7 @@ impl Spool {
     }
 
     fn try_append(&mut self, record: &[u8]) -> io::Result<u64> {
-        if self.writing.as_ref().is_some_and(|segment| segment.length() >= SEGMENT) {
+        if self.writing.as_ref().is_some_and(|segment| segment.length() >= self.segment_bytes) {
             self.close();
         }
         if self.writing.is_none() {

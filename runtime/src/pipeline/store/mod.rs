@@ -146,6 +146,10 @@ impl Store {
             bytes = rest;
         }
         self.restoring = false;
+        for &key in &changes.traces {
+            // The rest of it may stand in the next file.
+            self.traces[key as usize].propagated = true;
+        }
         (self.holders, self.redacts) = (holders, redacts);
         for &key in &changes.traces {
             self.traces[key as usize].listed = false;
@@ -379,12 +383,13 @@ impl Store {
         }
     }
 
-    /// A destination is done with a trace.
-    pub(crate) fn release_trace(&mut self, key: Key) {
+    /// A destination is done with a trace; `delivered` says that what comes later is late, and not the rest of it.
+    pub(crate) fn release_trace(&mut self, key: Key, delivered: bool) {
         let trace = &mut self.traces[key as usize];
         trace.keepers = trace.keepers.saturating_sub(1);
         // A span of it may have arrived that nobody has been told of yet; the trace was over all the same.
-        trace.late = true;
+        trace.late |= delivered;
+        trace.unfinished = !delivered;
         self.forget_trace_if_over(key);
     }
 
@@ -393,9 +398,11 @@ impl Store {
         if trace.spans > 0 || trace.keepers > 0 || trace.listed {
             return;
         }
-        let (id, flags) = (trace.id, trace.flags);
+        let (id, flags, unfinished) = (trace.id, trace.flags, trace.unfinished);
         if self.by_trace.remove(id.to_bytes()).is_some() {
-            self.remembered.add(id, flags);
+            if !unfinished {
+                self.remembered.add(id, flags);
+            }
             self.free_traces.push(key);
         }
     }

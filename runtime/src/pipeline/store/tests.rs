@@ -112,7 +112,7 @@ fn a_trace_is_forgotten_when_nobody_keeps_it_and_known_when_work_comes_late() {
     assert!(store.trace(key).is_shared(), "held before its START was seen");
     store.release_span(changes.ended[0]);
     assert_eq!(store.trace(key).id, trace, "a keeper is left");
-    store.release_trace(key);
+    store.release_trace(key, true);
     let changes = look(&mut store, &[record(Kind::Start, trace, late, root, 0, "")]);
     let again = store.trace(changes.traces[0]);
     assert!(again.late && again.flags.has(StartFlags::ROOT));

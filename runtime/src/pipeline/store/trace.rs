@@ -29,6 +29,8 @@ pub(crate) struct Trace {
     pub(crate) late: bool,
     /// On the worker's clock, when a record of it last arrived.
     pub(crate) active_at: Duration,
+    /// It left memory before its time.
+    pub(super) unfinished: bool,
     pub(super) keepers: u8,
     pub(super) listed: bool,
 }
@@ -44,6 +46,7 @@ impl Trace {
             holds: 0,
             propagated: false,
             late: false,
+            unfinished: false,
             active_at: Duration::ZERO,
             keepers,
             listed: false,
