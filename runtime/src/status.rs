@@ -17,6 +17,8 @@ pub struct Status {
     pub service_name: String,
     /// Each exporter.
     pub exporters: Vec<ExporterStatus>,
+    /// Spans that kept their end but lost a captured value, because the memory for waiting records was used up.
+    pub values_cut: u64,
     /// Headers of requests that were refused since the process began, by header and reason.
     pub rejected_headers: RejectedHeaders,
 }

@@ -12,7 +12,7 @@ const NAMES: [&str; 6] =
     ["x-galileo-trace-id", "x-galileo-parent-id", "traceparent", "tracestate", "baggage", "langsmith-trace"];
 
 fn all() -> Propagators {
-    "galileo,tracecontext,baggage,langsmith".parse().unwrap()
+    "galileo,tracecontext,baggage,langsmith".parse().expect("known names")
 }
 
 fn id() -> impl Strategy<Value = [u8; 16]> {

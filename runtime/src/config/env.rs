@@ -209,11 +209,6 @@ impl Source<'_> {
         }
     }
 
-    /// The value that someone gave, leaving the default out.
-    pub(crate) fn given<T>(&self, var: &Var<T>) -> Result<Option<T>, InitError> {
-        self.raw(var)?.map(|text| self.parse(var, &text)).transpose()
-    }
-
     /// Whether someone gave a value.
     pub(crate) fn is_given<T>(&self, var: &Var<T>) -> Result<bool, InitError> {
         Ok(self.raw(var)?.is_some())

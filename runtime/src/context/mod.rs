@@ -46,14 +46,15 @@ use std::sync::Arc;
 pub struct Context {
     pub(crate) active: Active,
     pub(crate) rare: Option<Arc<Rare>>,
-    hold: Option<Arc<Hold>>,
+    /// Read by nobody: it keeps the trace from completing while it lives.
+    _hold: Option<Arc<Hold>>,
 }
 
 impl Context {
     /// The context of the running function; an empty one outside any span.
     pub fn current() -> Self {
         let (active, rare) = active::current();
-        Self { active, rare, hold: Hold::on(active) }
+        Self { active, rare, _hold: Hold::on(active) }
     }
 
     /// The context in which no trace runs: a span opened in it begins one.
@@ -71,7 +72,7 @@ impl Context {
     pub fn from_remote(remote: Remote) -> Self {
         let active = Active::remote(&remote);
         let rare = Some(Arc::new(Rare { remote: Some(remote), ..Rare::default() }));
-        Self { active: active.with_rare(true), rare, hold: None }
+        Self { active: active.with_rare(true), rare, _hold: None }
     }
 
     /// The context of the running function for the time of a call: it does not keep the trace open.
@@ -81,7 +82,7 @@ impl Context {
 
     /// The context of an open span, which keeps the trace open by itself.
     pub(crate) fn from_slot((active, rare): active::Slot) -> Self {
-        Self { active, rare, hold: None }
+        Self { active, rare, _hold: None }
     }
 
     /// Ids, flags and rare values.

@@ -43,7 +43,6 @@ impl Config {
     /// assert_eq!((report.accepted, report.delivered), (1, 1));
     /// # Ok::<(), galileo::InitError>(())
     /// ```
-    #[must_use]
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }

@@ -11,9 +11,9 @@ use crate::diag;
 use crate::error::InitError;
 use crate::http::{AllowedHosts, allow_hosts};
 use crate::pipeline::destination::Destination;
-use crate::pipeline::{flush, global};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::worker::{Rules, Waker, Worker};
+use crate::pipeline::{flush, global};
 use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
 use crate::status::{ExporterStatus, Status};
@@ -135,6 +135,7 @@ pub fn status() -> Status {
         mode: Some(running.mode),
         service_name: running.service.name.clone(),
         exporters: Vec::new(),
+        values_cut: running.worker.as_ref().map_or(0, |worker| worker.queue().cut()),
     };
     if let Some(worker) = &running.worker {
         let accounts = worker.accounts();

@@ -64,16 +64,14 @@ where
 fn begin(request: &mut Request, options: LlmOptions) -> Option<Shared> {
     let uri = request.url().as_str().parse().ok()?;
     let call = Arc::new(Mutex::new(Call::begin(request.method(), &uri, options)?));
-    match request.body_mut() {
-        Some(body) => match body.as_bytes() {
+    if let Some(body) = request.body_mut() {
+        if let Some(bytes) = body.as_bytes() {
             // Bytes at hand stay what they are, so that the client may send them again after a redirect.
-            Some(bytes) => lock(&call).sent(bytes),
-            None => {
-                let streamed = std::mem::take(body);
-                *body = Body::wrap(Tee::new(streamed, Some(call.clone()), Side::Request));
-            }
-        },
-        None => {}
+            lock(&call).sent(bytes);
+        } else {
+            let streamed = std::mem::take(body);
+            *body = Body::wrap(Tee::new(streamed, Some(call.clone()), Side::Request));
+        }
     }
     Some(call)
 }

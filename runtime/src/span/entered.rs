@@ -1,6 +1,6 @@
 //! A span of the running thread: current from its opening to its end.
 
-use super::open::{Opened, note, open};
+use super::open::{Opened, open};
 use crate::context::active::{self, Active};
 use crate::model::{Callsite, Outcome, Parts};
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 /// An open span that is the thread's current one. Dropping it ends the span: as panicked while the thread unwinds, else as ok.
 #[must_use = "the span ends when this is dropped"]
 #[derive(Debug)]
-pub struct Entered {
+pub(super) struct Entered {
     opened: Opened,
     previous: Active,
     ended: bool,
@@ -19,7 +19,7 @@ pub struct Entered {
 impl Entered {
     /// Opens a span under the thread's current one and enters it. Call only when [`super::recording`] says so.
     #[inline]
-    pub fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
+    pub(super) fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
         let previous = active::get();
         let opened = open(site, capture);
         active::set(opened.active);
@@ -28,7 +28,7 @@ impl Entered {
 
     /// Ends the span with this outcome; `capture` adds the output.
     #[inline]
-    pub fn end(self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
+    pub(super) fn end(self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
         self.end_with(|parts| {
             capture(parts);
             outcome
@@ -37,15 +37,8 @@ impl Entered {
 
     /// Ends the span; `capture` adds the output and says how it ended.
     #[inline]
-    pub fn end_with(mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+    pub(super) fn end_with(mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         self.finish(capture);
-    }
-
-    /// Adds to the span.
-    pub fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
-        if self.opened.recorded {
-            note(self.opened.active, write);
-        }
     }
 
     pub(super) fn opened(&self) -> Opened {

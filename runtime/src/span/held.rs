@@ -34,12 +34,6 @@ impl Held {
         Self(State::Waiting(Some(Box::new(parent))))
     }
 
-    /// Whether the first step is still to come.
-    #[inline]
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.0, State::Waiting(_))
-    }
-
     /// Opens the span.
     #[inline]
     pub(super) fn open(&mut self, site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) {

@@ -109,19 +109,6 @@ impl Account {
         }
     }
 
-    /// The project or the log stream is gone: look them up again.
-    pub(crate) fn forget_target(&mut self) {
-        self.target = None;
-    }
-
-    pub(crate) fn settings(&self) -> &GalileoSettings {
-        &self.settings
-    }
-
-    pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
-    }
-
     async fn log_in(&mut self) -> Result<(), AccountError> {
         let (route, body) = match &self.settings.login {
             Some(Login::Token(token)) => {

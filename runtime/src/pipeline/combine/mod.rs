@@ -171,10 +171,11 @@ impl Combine {
             self.started(store, key);
         }
         for &key in &changes.propagated {
-            if let Some(node) = self.node_of(store, key) {
-                if self.distributed && store.span(key).span_type.may_have_children() {
-                    self.want(node);
-                }
+            if let Some(node) = self.node_of(store, key)
+                && self.distributed
+                && store.span(key).span_type.may_have_children()
+            {
+                self.want(node);
             }
         }
         for &key in &changes.ended {

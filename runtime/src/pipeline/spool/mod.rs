@@ -18,7 +18,9 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use self::folder::Folder;
@@ -252,6 +254,7 @@ impl Spool {
     }
 
     /// The folder of this destination.
+    #[cfg(test)]
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

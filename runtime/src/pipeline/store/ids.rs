@@ -21,10 +21,6 @@ impl<V> IdMap<V> {
         self.0.get(&id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: [u8; 16]) -> Option<&mut V> {
-        self.0.get_mut(&id)
-    }
-
     #[inline]
     pub(crate) fn insert(&mut self, id: [u8; 16], value: V) -> Option<V> {
         self.0.insert(id, value)

@@ -99,6 +99,7 @@ impl Store {
     }
 
     /// Spans in memory, those included of which only a part has arrived.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.by_span.len()
     }

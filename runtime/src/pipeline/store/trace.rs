@@ -77,10 +77,10 @@ impl Remembered {
             return;
         }
         self.order.push_back(id);
-        if self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(oldest.to_bytes());
-            }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(oldest.to_bytes());
         }
     }
 
