@@ -18,7 +18,7 @@ const TRACE: &str = "0af76519-16cd-43dd-8448-eb211c80319c";
 fn tree(view: &TraceView) -> String {
     let line = |span: &galileo_console::model::SpanNode| {
         let kind = if span.name.starts_with("POST /") { "served" } else { "called" };
-        format!("{}{kind} by {}\n", "  ".repeat(span.depth as usize), span.service.as_deref().unwrap_or("?"))
+        format!("{}{kind} by {}\n", "  ".repeat(span.depth), span.service.as_deref().unwrap_or("?"))
     };
     view.spans.iter().map(line).collect()
 }

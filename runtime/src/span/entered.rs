@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 /// An open span that is the thread's current one. Dropping it ends the span: as panicked while the thread unwinds, else as ok.
 #[must_use = "the span ends when this is dropped"]
 #[derive(Debug)]
-pub(super) struct Entered {
+pub(crate) struct Entered {
     opened: Opened,
     previous: Active,
     ended: bool,
@@ -19,7 +19,7 @@ pub(super) struct Entered {
 impl Entered {
     /// Opens a span under the thread's current one and enters it. Call only when [`super::recording`] says so.
     #[inline]
-    pub(super) fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
+    pub(crate) fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
         let previous = active::get();
         let opened = open(site, capture);
         active::set(opened.active);
@@ -28,7 +28,7 @@ impl Entered {
 
     /// Ends the span with this outcome; `capture` adds the output.
     #[inline]
-    pub(super) fn end(self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
+    pub(crate) fn end(self, outcome: Outcome, capture: impl FnOnce(&mut Parts<'_>)) {
         self.end_with(|parts| {
             capture(parts);
             outcome
@@ -37,7 +37,7 @@ impl Entered {
 
     /// Ends the span; `capture` adds the output and says how it ended.
     #[inline]
-    pub(super) fn end_with(mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
+    pub(crate) fn end_with(mut self, capture: impl FnOnce(&mut Parts<'_>) -> Outcome) {
         self.finish(capture);
     }
 
