@@ -15,6 +15,8 @@ pub struct Status {
     pub mode: Option<Mode>,
     /// The name of this process in traces.
     pub service_name: String,
+    /// Spans that lost a part of what was captured, because memory was short.
+    pub cut_spans: u64,
     /// Each exporter.
     pub exporters: Vec<ExporterStatus>,
     /// Spans that kept their end but lost a captured value, because the memory for waiting records was used up.

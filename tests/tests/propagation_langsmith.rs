@@ -50,7 +50,11 @@ fn the_trace_is_the_root_run_and_every_open_span_a_segment() {
             let (_, inner) = here();
             assert_eq!(runs(&get_tracing_headers()), [trace.clone(), outer.clone(), inner.clone()]);
             Span::llm("model").in_scope(|| {
-                assert_eq!(runs(&get_tracing_headers()), [trace.clone(), outer.clone(), inner], "llm spans have no children");
+                assert_eq!(
+                    runs(&get_tracing_headers()),
+                    [trace.clone(), outer.clone(), inner],
+                    "llm spans have no children"
+                );
             });
         });
     });
@@ -65,10 +69,8 @@ async fn a_received_order_is_continued_and_tags_survive_commas() {
     let baggage = "langsmith-tags=a%2Cb,galileo-tags=%5B%22a%2Cb%22%5D,langsmith-project=p,langsmith-metadata=%7B%22n%22%3A1%7D,tenant=acme";
     request.insert("baggage", baggage.parse().expect("valid"));
     let context = Context::extract(&request);
-    let (sent, span) = async { (get_tracing_headers(), here().1) }
-        .in_span(Span::workflow("served"))
-        .in_context(context)
-        .await;
+    let (sent, span) =
+        async { (get_tracing_headers(), here().1) }.in_span(Span::workflow("served")).in_context(context).await;
     assert_eq!(runs(&sent), ["01a1fa75-565d-7cff-8c50-405353df141d".to_owned(), span]);
     assert!(sent["langsmith-trace"].to_str().expect("text").starts_with(received));
     let all: Propagators = "baggage,langsmith".parse().expect("known");

@@ -10,7 +10,7 @@ pub(super) fn marker(out: &mut Vec<u8>, bytes: usize, at_least: bool) {
 }
 
 /// The longest prefix of at most `limit` bytes that ends between two characters.
-pub(super) fn prefix(text: &str, limit: usize) -> &str {
+pub(crate) fn prefix(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }

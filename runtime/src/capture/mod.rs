@@ -22,6 +22,7 @@ mod value;
 pub use probe::{ErrorProbe, Probe};
 pub use value::Value;
 
+pub(crate) use cut::prefix;
 pub(crate) use escape::escape;
 pub(crate) use json::write_json;
 pub(crate) use secret::is_secret_name;

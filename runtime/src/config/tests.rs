@@ -200,7 +200,8 @@ fn the_spool_folder_is_in_the_home_of_the_sdk_unless_it_is_named() {
 #[test]
 fn header_formats_by_either_name() {
     use PropagatorKind::{Baggage, Galileo, LangSmith, TraceContext};
-    let rows: [(&[(&str, &str)], Option<Vec<PropagatorKind>>, &str); 6] = [
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<Vec<PropagatorKind>>, &'a str);
+    let rows: [Row<'_>; 6] = [
         (&[LOCAL], None, "nobody chose"),
         (&[LOCAL, ("GALILEO_PROPAGATORS", "galileo, langsmith")], Some(vec![Galileo, LangSmith]), "ours"),
         (&[LOCAL, ("GALILEO_PROPAGATORS", "none")], Some(vec![]), "none of them"),

@@ -145,5 +145,5 @@ fn short(duration: Duration) -> String {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(80)]
+    crate::capture::prefix(text, 80)
 }

@@ -134,10 +134,12 @@ pub fn status() -> Status {
         recording: running.worker.is_some(),
         mode: Some(running.mode),
         service_name: running.service.name.clone(),
+        cut_spans: 0,
         exporters: Vec::new(),
         values_cut: running.worker.as_ref().map_or(0, |worker| worker.queue().cut()),
     };
     if let Some(worker) = &running.worker {
+        status.cut_spans = worker.queue().cut();
         let accounts = worker.accounts();
         status.exporters = worker
             .counters()

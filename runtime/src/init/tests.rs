@@ -109,8 +109,8 @@ fn an_exporter_that_panics_or_fails_is_asked_again() {
                 2 => Err(ExportError::Retry { reason: "nor now".into() }),
                 3 if batch.len() > 1 => Err(ExportError::Split),
                 _ => {
-                    for index in 0..batch.len() {
-                        if batch[index].name() == "bad" {
+                    for (index, span) in batch.iter().enumerate() {
+                        if span.name() == "bad" {
                             out.reject(index, "never");
                         } else {
                             out.deliver(index);

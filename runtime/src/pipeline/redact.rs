@@ -187,7 +187,7 @@ mod tests {
         SHAPES
             .iter()
             .map(|(prefix, least)| {
-                format!("{}{}", std::str::from_utf8(prefix).unwrap(), &body[..(*least).max(20).min(48)])
+                format!("{}{}", std::str::from_utf8(prefix).unwrap(), &body[..(*least).clamp(20, 48)])
             })
             .collect()
     }

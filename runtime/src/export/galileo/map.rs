@@ -377,8 +377,7 @@ fn outcome_tags(list: &mut List<'_>, record: &SpanRecord<'_>) {
     });
     let error = text::error(record);
     if !error.is_empty() {
-        let cut = &error[..error.floor_char_boundary(ERROR_TAG_BYTES)];
-        list.string(&format!("error={cut}"));
+        list.string(&format!("error={}", crate::capture::prefix(&error, ERROR_TAG_BYTES)));
     }
     if record.parts().any(|part| part.field == Field::ErrorOrigin) {
         list.string("error.origin=true");

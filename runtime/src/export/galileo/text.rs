@@ -1,6 +1,6 @@
 //! Inputs and outputs as the text that stands inside a JSON string.
 
-use crate::capture::escape;
+use crate::capture::{escape, prefix};
 use crate::export::json;
 use crate::model::{Field, Outcome, Part, ValueKind};
 use crate::pipeline::exporter::SpanRecord;
@@ -33,8 +33,8 @@ impl Limit {
         if text.len() <= self.0 {
             return Cow::Borrowed(text);
         }
-        let end = text.floor_char_boundary(self.0);
-        Cow::Owned(format!("{}...[{} bytes cut]", &text[..end], text.len() - end))
+        let kept = prefix(text, self.0);
+        Cow::Owned(format!("{kept}...[{} bytes cut]", text.len() - kept.len()))
     }
 }
 
