@@ -77,7 +77,8 @@ pub(super) fn outgoing(active: Active, rare: Option<&Rare>) -> Option<LangSmithC
     };
     // A trace that was begun without a span is its own root run already.
     let below = runs.into_iter().filter(|(_, span)| span.to_bytes() != active.trace.to_bytes());
-    let mut context = LangSmithContext::new(below.fold(order, |order, (time, span)| order.child(time, span.to_bytes())));
+    let mut context =
+        LangSmithContext::new(below.fold(order, |order, (time, span)| order.child(time, span.to_bytes())));
     if let Some(received) = received {
         context.metadata = received.metadata.clone();
         context.project = received.project.clone();

@@ -26,12 +26,6 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// With another longest wait; for tests of outages that cannot take minutes.
-    #[cfg(test)]
-    pub(crate) fn with_longest(longest: Duration) -> Self {
-        Self { failures: 0, longest }
-    }
-
     /// How often in a row it has failed.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
