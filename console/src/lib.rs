@@ -9,6 +9,7 @@ pub mod config;
 mod export;
 mod ingest;
 pub mod insight;
+mod metrics;
 pub mod model;
 mod server;
 pub mod store;
@@ -36,6 +37,7 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// The port that a `Host` header must name; any when unknown.
     pub port: Option<u16>,
+    metrics: metrics::Metrics,
 }
 
 impl AppState {
@@ -44,7 +46,9 @@ impl AppState {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(config: Config) -> Result<AppState, StoreError> {
-        Ok(AppState { store: Store::open(config.database.as_deref())?, config: Arc::new(config), port: None })
+        let store = Store::open(config.database.as_deref())?;
+        let metrics = metrics::Metrics::after(store.first_span());
+        Ok(AppState { store, config: Arc::new(config), port: None, metrics })
     }
 }
 

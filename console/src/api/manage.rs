@@ -1,10 +1,11 @@
-//! Changes to the database that its owner asks for.
+//! For whoever runs the console: its counters, and changes to the database.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::ApiError;
@@ -28,4 +29,10 @@ pub(super) async fn prune(State(state): State<AppState>, JsonBytes(body): JsonBy
         return Err(ApiError::status(StatusCode::BAD_REQUEST, "`seconds` or `bytes` must say what to keep"));
     }
     Ok(Json(state.store.prune(keep.seconds.map(Duration::from_secs), keep.bytes).await?))
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
+    let text = state.metrics.scrape(&state.store).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

@@ -53,6 +53,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/api/console/traces/{trace_id}/download", get(download::trace))
         .route("/api/console/prune", post(manage::prune))
         .route("/api/traces/{trace_id}", get(download::tempo_trace))
+        .route("/metrics", get(manage::metrics))
         .route("/ready", get(async || "ready"))
         .route("/otel/traces", post(otlp::traces))
         .route("/otel/v1/traces", post(otlp::traces))

@@ -124,6 +124,7 @@ struct Inner {
     jobs: mpsc::UnboundedSender<Box<dyn queue::Job>>,
     changes: broadcast::Sender<Change>,
     readers: Readers,
+    first_span: i64,
 }
 
 /// A file has readers of its own; a database in memory has one connection, which reads between two commits.
@@ -148,6 +149,7 @@ impl Store {
     /// When the file cannot be made or read, or a newer console wrote it.
     pub fn open(path: Option<&Path>) -> Result<Store, StoreError> {
         let connection = schema::open_writer(path)?;
+        let first_span = connection.query_row("SELECT COALESCE(MAX(no), 0) FROM spans", [], |row| row.get(0))?;
         let writer = Arc::new(WriterCell(Mutex::new(Writer::new(connection)?)));
         let readers = match path {
             Some(path) => Readers::Pool {
@@ -165,7 +167,12 @@ impl Store {
             .name("console-writer".into())
             .spawn(move || queue::run(&writer, queue, &sender))
             .map_err(|source| StoreError::folder(Path::new("thread"), source))?;
-        Ok(Store { inner: Arc::new(Inner { jobs, changes, readers }) })
+        Ok(Store { inner: Arc::new(Inner { jobs, changes, readers, first_span }) })
+    }
+
+    /// The number of the newest span when the store was opened.
+    pub(crate) fn first_span(&self) -> i64 {
+        self.inner.first_span
     }
 
     /// Every trace that changes from now on, after its change is committed. A receiver that lags should read the list again.
