@@ -1,6 +1,6 @@
 //! Findings about single calls and groups of equal calls: errors, the bottleneck, services, caches, repeats.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Calls, Finding, Kind, Timing, failed, origins, share};
 use crate::model::{SpanType, TraceView};
@@ -103,11 +103,21 @@ pub(super) fn caches(view: &TraceView, calls: &Calls) -> Vec<Finding> {
         .collect()
 }
 
-/// Equal calls that a cache would have answered. Calls inside an equal call are part of it and do not count again; workflows
-/// and agents do more than answer, so they are left out.
+/// Equal calls that a cache would have answered. What ran inside such a call would not have run either, so it does not count again;
+/// workflows and agents do more than answer, so they are left out.
 pub(super) fn repeats(view: &TraceView, timing: &Timing, calls: &Calls) -> Vec<Finding> {
-    groups(view, calls)
+    let groups = groups(view, calls);
+    let saved: HashSet<usize> = groups.values().flat_map(|spans| spans.iter().skip(1).copied()).collect();
+    groups
         .into_values()
+        .map(|mut spans| {
+            let mut place = 0;
+            spans.retain(|&index| {
+                place += 1;
+                place == 1 || !inside(view, &saved, index)
+            });
+            spans
+        })
         .filter(|spans| spans.len() > 1)
         .map(|spans| {
             let span = &view.spans[spans[0]];
@@ -125,6 +135,18 @@ pub(super) fn repeats(view: &TraceView, timing: &Timing, calls: &Calls) -> Vec<F
         .collect()
 }
 
+/// Whether one of the span's ancestors is in that set.
+pub(super) fn inside(view: &TraceView, set: &HashSet<usize>, index: usize) -> bool {
+    let mut above = view.spans[index].parent_index;
+    while let Some(parent) = above {
+        if set.contains(&parent) {
+            return true;
+        }
+        above = view.spans[parent].parent_index;
+    }
+    false
+}
+
 /// Calls that a cache could answer, by what they were called with; in each group by start.
 pub(super) fn groups(view: &TraceView, calls: &Calls) -> HashMap<u64, Vec<usize>> {
     let mut groups: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -133,13 +155,7 @@ pub(super) fn groups(view: &TraceView, calls: &Calls) -> HashMap<u64, Vec<usize>
         let Some(same) = calls.same[index].filter(|_| cacheable && !failed(span) && !span.open && !span.cached) else {
             continue;
         };
-        let mut above = span.parent_index;
-        while let Some(parent) = above.filter(|&parent| calls.same[parent] != Some(same)) {
-            above = view.spans[parent].parent_index;
-        }
-        if above.is_none() {
-            groups.entry(same).or_default().push(index);
-        }
+        groups.entry(same).or_default().push(index);
     }
     for spans in groups.values_mut() {
         spans.sort_by_key(|&index| (view.spans[index].start_ns, index));

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Calls, Kind, Timing, cost, failed, origins, shape};
 use crate::model::{Id, TraceView};
 
 /// Findings of one kind about one subject, over all traces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// What it is about.
     pub kind: Kind,
@@ -29,7 +29,7 @@ pub struct Group {
 }
 
 /// A service as the traces show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceTimes {
     /// Its name.
     pub service: String,
@@ -46,7 +46,7 @@ pub struct ServiceTimes {
 }
 
 /// What many traces have in common.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     /// How many traces it was made from, all of them ended.
     pub traces: u64,
@@ -115,11 +115,13 @@ pub fn overview(views: &[TraceView]) -> Overview {
         if let Some((index, time)) = timing.bottleneck() {
             add(Kind::Bottleneck, index, String::new(), time);
         }
+        let mut saved = HashSet::new();
         for (same, spans) in cost::groups(view, &calls) {
             let before = !known.insert(same);
-            for &index in spans.iter().skip(usize::from(!before)) {
-                add(Kind::Repeat, index, String::new(), cost::duration(view, &timing, index));
-            }
+            saved.extend(spans.into_iter().skip(usize::from(!before)));
+        }
+        for &index in saved.iter().filter(|&&index| !cost::inside(view, &saved, index)) {
+            add(Kind::Repeat, index, String::new(), cost::duration(view, &timing, index));
         }
         let retries = shape::retries(view, &timing, &calls);
         for finding in shape::sequences(view, &timing, &calls, &retries) {

@@ -15,7 +15,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use call::Calls;
 pub use many::{Group, Overview, ServiceTimes, overview};
@@ -25,7 +25,7 @@ pub use path::Timing;
 use crate::model::{Id, Outcome, SpanNode, TraceView};
 
 /// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An error began here.
@@ -89,7 +89,7 @@ impl Kind {
 }
 
 /// One thing worth knowing about a trace.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is about.
     pub kind: Kind,

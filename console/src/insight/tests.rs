@@ -249,6 +249,31 @@ fn the_same_call_twice_is_work_for_a_cache() {
 }
 
 #[test]
+fn what_ran_inside_a_repeated_call_is_not_counted_again() {
+    let rows = [
+        Row("root", None, 0, 100),
+        Row("search", Some(0), 0, 40),
+        Row("embed", Some(1), 0, 30),
+        Row("search", Some(0), 50, 90),
+        Row("embed", Some(3), 50, 80),
+    ];
+    let mut view = view(&rows);
+    for (index, text) in [(1, "q"), (2, "e"), (3, "q"), (4, "e")] {
+        input(&mut view, index, json!(text));
+    }
+    assert_eq!(of(&view, Kind::Repeat), [("search".to_owned(), 40, 2)]);
+    assert_eq!(
+        overview(&[view])
+            .groups
+            .iter()
+            .filter(|group| group.kind == Kind::Repeat)
+            .map(|group| group.time_ns / 1_000_000)
+            .sum::<i64>(),
+        40
+    );
+}
+
+#[test]
 fn a_failed_call_made_again_is_a_retry() {
     let mut view = view(&[
         Row("root", None, 0, 100),

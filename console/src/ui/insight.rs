@@ -1,6 +1,7 @@
 //! What is wrong, as a page: the findings of one trace, and what many traces have in common.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Path, Query};
 use axum::response::Html;
 
@@ -9,7 +10,7 @@ use super::sample::{RANGES, Scope};
 use super::summary::Summary;
 use super::text::one_line;
 use super::{Ui, format, list, trace};
-use crate::insight::{self, Finding, Group, Kind, Timing};
+use crate::insight::{self, Finding, Group, Kind, Overview, Timing};
 use crate::model::{Depth, TraceView};
 use crate::time::now_ns;
 
@@ -171,6 +172,13 @@ pub(crate) async fn page(ui: Ui, Query(scope): Query<Scope>) -> Result<Html<Stri
         .render()
     });
     Ok(Html(page.await.map_err(|_| Fail::Render)??))
+}
+
+/// `GET /api/console/insights`: the same as JSON, for the command line and for scripts.
+pub(crate) async fn as_json(ui: Ui, Query(scope): Query<Scope>) -> Result<Json<Overview>, Fail> {
+    let sample = scope.load(&ui, Depth::Full, now_ns()).await?;
+    let overview = tokio::task::spawn_blocking(move || insight::overview(&sample.views)).await;
+    overview.map(Json).map_err(|_| Fail::Render)
 }
 
 fn group_item(ui: &Ui, group: &Group, whole: i64) -> Item {

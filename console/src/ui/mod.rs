@@ -71,6 +71,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/sessions/{session}", get(session::one))
         .route("/services", get(map::page))
         .route("/insights", get(insight::page))
+        .route("/api/console/insights", get(insight::as_json))
         .route("/compare", get(compare::page))
         .route("/events", get(live::events))
         .route("/assets/{name}", get(asset::get))

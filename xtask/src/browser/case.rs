@@ -179,7 +179,7 @@ fn grow(world: &World) -> Result<(), String> {
         json!({"output": "Neptune.", "is_complete": true, "duration_ns": 901_000_000}),
     )?;
     page.wait("document.querySelector('#panel').textContent.includes('Neptune.') && !document.querySelector('.summary .running')")?;
-    expect(&page, "document.querySelectorAll('.row.open:not([hidden])').length", &json!(0))?;
+    page.wait("document.querySelectorAll('.row.open:not([hidden])').length === 0")?;
     expect(&page, "document.querySelector('.row.chosen .nm').textContent", &json!("orchestrator.process"))?;
     clean(&page)
 }
