@@ -87,7 +87,7 @@ fn a_trace_begun_by_hand_is_one_segment() {
     recording();
     let mut logger = galileo::Logger::new();
     let trace = logger.start_trace("q").expect("recording").to_string();
-    assert_eq!(runs(&logger.get_tracing_headers()), [trace.clone()]);
+    assert_eq!(runs(&logger.get_tracing_headers()), std::slice::from_ref(&trace));
     logger.add_workflow_span("q");
     let span = logger.current_parent().expect("open").to_string();
     assert_eq!(runs(&logger.get_tracing_headers()), [trace, span]);
