@@ -11,6 +11,7 @@ mod crates;
 mod full;
 mod fuzz;
 mod interop;
+mod peers;
 mod picture;
 mod run;
 
@@ -37,6 +38,8 @@ enum Lane {
     Fuzz(fuzz::Options),
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
+    /// Other people's programs, installed by name, against this repository's
+    Peers(peers::Options),
     /// Photographs the page of a quickstart trace for the README
     Picture,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Lane::Full(options) => full::run(&options),
         Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
+        Lane::Peers(options) => peers::run(&options),
         Lane::Picture => picture::run(),
     };
     match result {

@@ -1,0 +1,3 @@
+"""The Python `langsmith` package before and behind our service."""
+
+ROWS = []
