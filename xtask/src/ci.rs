@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: what CI runs after the README's test command.
 
 use crate::run::{Outcome, cargo, execute, program, target_dir};
-use crate::{check, crates, interop};
+use crate::{check, crates, interop, peers};
 
 /// Which lanes need something that is not in the repository.
 #[derive(clap::Args)]
@@ -18,6 +18,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     execute(cargo().args(["run", "--", "--once"]))?;
     microservices()?;
     interop::run(&options.interop)?;
+    peers::quick()?;
     browser()
 }
 
