@@ -64,14 +64,13 @@ impl Mode {
 
 /// When spans are written to disk before they are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum SpoolMode {
     /// Never: what cannot be sent within the memory budget is dropped and counted.
     Off,
-    /// While the backend fails, or when more than half of the memory budget is in use.
+    /// While the backend fails, when the memory is used up, and at shutdown what could not be delivered.
     #[default]
     OnFailure,
-    /// Before the traced call returns, so that nothing is lost even to `kill -9`.
-    Always,
 }
 
 /// Whether request bodies are compressed.

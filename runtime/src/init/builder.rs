@@ -186,7 +186,6 @@ impl ConfigBuilder {
         let text = match mode {
             SpoolMode::Off => "off",
             SpoolMode::OnFailure => "on_failure",
-            SpoolMode::Always => "always",
         };
         self.set(var::SPOOL.name, text)
     }
