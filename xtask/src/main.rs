@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod browser;
 mod check;
 mod ci;
@@ -24,6 +25,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Lane {
+    /// Measurements that need programs of their own
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// The console's pages in a real Chromium
     Browser(browser::Options),
     /// Format, clippy and docs, with warnings as errors
@@ -46,6 +50,7 @@ enum Lane {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().lane {
+        Lane::Bench(bench) => bench::run(&bench),
         Lane::Browser(options) => browser::run(&options),
         Lane::Check => check::run(),
         Lane::Ci(options) => ci::run(&options),

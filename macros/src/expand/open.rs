@@ -33,17 +33,28 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     let values = plan.values.iter().map(|value| captured(value, private));
     let parent = plan.parent.as_ref().map(|parent| quote_spanned!(at(parent)=> .parent(&(#parent))));
     let session = plan.session.as_ref().map(|session| quote_spanned!(at(session)=> .session(&(#session))));
-    let bare = function;
-    let (function, base) = if parent.is_some() || session.is_some() {
-        (Ident::new(&format!("{function}_in"), Span::call_site()), quote!(&#private::Base::new() #parent #session,))
-    } else {
-        (Ident::new(function, Span::call_site()), TokenStream::new())
+    let base = (parent.is_some() || session.is_some()).then(|| quote!(&#private::Base::new() #parent #session));
+    let bare = Ident::new(function, Span::call_site());
+    // On the stack, the other context is the running one for as long as the function runs; elsewhere it goes into the span.
+    let (outside, open) = match &base {
+        Some(base) if function == "enter" => {
+            let outside = &names.outside;
+            let attach = quote! {
+                let mut #outside = #private::Option::None;
+                if #private::enabled() {
+                    let _ = #private::survives(|| #private::attach(&mut #outside, #base));
+                }
+            };
+            (attach, quote!(#private::#bare(&mut #span, &#site, &[#(#values),*])))
+        }
+        Some(base) => {
+            let function = Ident::new(&format!("{function}_in"), Span::call_site());
+            (TokenStream::new(), quote!(#private::#function(&mut #span, &#site, #base, &[#(#values),*])))
+        }
+        None => (TokenStream::new(), quote!(#private::#bare(&mut #span, &#site, &[#(#values),*]))),
     };
-    let open = quote!(#private::#function(&mut #span, &#site, #base &[#(#values),*]));
-    let runs_user_code =
-        plan.parent.is_some() || plan.session.is_some() || plan.values.iter().any(Captured::runs_user_code);
+    let runs_user_code = base.is_some() || plan.values.iter().any(Captured::runs_user_code);
     let open = if runs_user_code {
-        let bare = Ident::new(bare, Span::call_site());
         quote! {
             if !#private::survives(|| #open) {
                 #private::#bare(&mut #span, &#site, &[]);
@@ -52,9 +63,12 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     } else {
         quote!(#open;)
     };
+    // A span that goes elsewhere is sampled as its own parent is.
+    let asked = if base.is_some() { quote!(enabled) } else { quote!(recording) };
     quote! {
+        #outside
         let mut #span = #private::#holder::off();
-        if #private::recording() {
+        if #private::#asked() {
             #open
         }
     }

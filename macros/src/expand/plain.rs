@@ -33,7 +33,7 @@ pub(super) fn in_closure(plan: &Plan) -> TokenStream {
 pub(super) fn guarded(plan: &Plan) -> TokenStream {
     let names = Names::of(plan);
     let site = open::site(plan, &names);
-    let open_span = open::span(plan, &names, "Frame", "enter");
+    let open_span = open::span(plan, &names, "Guard", "enter");
     let user = &plan.input.body;
     quote!(#site #open_span #user)
 }
@@ -43,7 +43,7 @@ pub(super) fn in_place(plan: &Plan, body: &Body) -> TokenStream {
     let names = Names::of(plan);
     let Names { private, span, result, end, value, .. } = &names;
     let site = open::site(plan, &names);
-    let open_span = open::span(plan, &names, "Frame", "enter");
+    let open_span = open::span(plan, &names, "Guard", "enter");
     let user = &body.tokens;
     let label = body.leaves_early.then(|| {
         let label = early::label();

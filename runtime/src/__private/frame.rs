@@ -8,16 +8,15 @@ use crate::context::ContextGuard;
 use crate::context::active::{self, Active};
 use crate::span::{Opened, open};
 use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// The span of a running function, or nothing when nobody records.
 ///
-/// Dropped without [`leave`], it ends the span: as panicked while the thread unwinds, else as ok.
+/// It has nothing to do when it is dropped: [`call`] meets a panic by itself, and a destructor would be code in every annotated function.
 #[derive(Debug)]
 pub struct Frame {
     inside: Option<Inside>,
-    /// With `parent` or `session`: puts the context back in which the function was called. Dropped after the span has ended.
-    outside: Option<ContextGuard>,
     /// The thread's context has to be restored on the same thread.
     not_send: PhantomData<*const ()>,
 }
@@ -32,7 +31,7 @@ impl Frame {
     /// No span.
     #[inline(always)]
     pub const fn off() -> Self {
-        Self { inside: None, outside: None, not_send: PhantomData }
+        Self { inside: None, not_send: PhantomData }
     }
 
     /// Whether there is no span.
@@ -52,11 +51,10 @@ pub fn enter(frame: &mut Frame, site: &'static Site, values: &[Value<'_>]) {
     frame.inside = Some(Inside { opened, previous });
 }
 
-/// Opens a span in another context than the running one.
+/// `parent = ..`, `session = ..`: makes another context the running one until the guard is dropped, after the span has ended.
 #[cold]
-pub fn enter_in(frame: &mut Frame, site: &'static Site, base: &Base, values: &[Value<'_>]) {
-    frame.outside = Some(base.attach());
-    enter(frame, site, values);
+pub fn attach(outside: &mut Option<ContextGuard>, base: &Base) {
+    *outside = Some(base.attach());
 }
 
 /// Ends the span by what `look` finds in the result.
@@ -65,7 +63,6 @@ pub fn leave(frame: &mut Frame, look: &mut dyn FnMut(&mut End<'_, '_>)) {
         // The user's code in here may still add to the span.
         close(opened, previous.span, look);
         active::leave(previous);
-        frame.outside = None;
     }
 }
 
@@ -84,7 +81,6 @@ fn run(frame: &mut Frame, body: &mut dyn FnMut()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
         if let Some(Inside { opened, previous }) = frame.inside.take() {
             active::leave(previous);
-            frame.outside = None;
             close_panicked(opened, previous.span, Some(&*payload));
         }
         resume_unwind(payload);
@@ -97,11 +93,40 @@ pub fn once<R, F: FnOnce() -> R>(body: F) -> F {
     body
 }
 
-impl Drop for Frame {
+/// A frame around a body that stays where it is. Dropped without [`leave`], it ends the span: as panicked while the thread unwinds, else
+/// as ok.
+#[derive(Debug)]
+pub struct Guard(Frame);
+
+impl Guard {
+    /// No span.
+    #[inline(always)]
+    pub const fn off() -> Self {
+        Self(Frame::off())
+    }
+}
+
+impl Deref for Guard {
+    type Target = Frame;
+
+    #[inline]
+    fn deref(&self) -> &Frame {
+        &self.0
+    }
+}
+
+impl DerefMut for Guard {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Frame {
+        &mut self.0
+    }
+}
+
+impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        if self.inside.is_some() {
-            abandon(self);
+        if !self.0.is_off() {
+            abandon(&mut self.0);
         }
     }
 }

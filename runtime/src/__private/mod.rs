@@ -7,10 +7,10 @@
 //! | --- | --- |
 //! | every function | [`Site`], [`Callsite`], [`SpanType`], [`Field`], [`recording`], [`Probe`], [`Value`] |
 //! | plain functions | [`Frame`], [`enter`], [`once`], [`call`] |
-//! | `-> !`, `-> impl Fn`, `#[track_caller]` | [`Frame`], [`enter`], [`leave`], [`Branch`], [`FromRest`] |
+//! | `-> !`, `-> impl Fn`, `#[track_caller]` | [`Guard`], [`enter`], [`leave`], [`Branch`], [`FromRest`] |
 //! | `async fn`, `async move` bodies | [`Running`], [`start`], [`Task`], [`never`] |
 //! | functions that return a future, stream or iterator | [`Running`], [`prepare`], [`once`], [`Task`], [`Items`] |
-//! | `parent = ..`, `session = ..` | [`Base`], [`enter_in`], [`start_in`], [`prepare_in`] |
+//! | `parent = ..`, `session = ..` | [`Base`], [`attach`], [`start_in`], [`prepare_in`] |
 //! | what looks at results | [`End`], [`Returned`], [`ErrorProbe`] |
 
 mod base;
@@ -28,11 +28,11 @@ mod tests;
 
 pub use crate::capture::{ErrorProbe, Probe, Value};
 pub use crate::model::{Callsite, Field, SpanType};
-pub use crate::span::recording;
+pub use crate::span::{enabled, recording};
 pub use base::Base;
 pub use early::{Branch, FromRest};
 pub use end::{CacheHit, End, Returned, StatusCode, Tokens};
-pub use frame::{Frame, call, enter, enter_in, leave, once};
+pub use frame::{Frame, Guard, attach, call, enter, leave, once};
 pub use items::{Items, iterates, streams};
 pub use running::{Running, prepare, prepare_in, start, start_in};
 pub use site::{Site, as_debug, as_display, as_serialize, survives};

@@ -7,14 +7,25 @@ use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 pin_project! {
     /// The future of an annotated function: runs in its span, ends the span with its result.
     pub struct Task<F: Future> {
         #[pin]
-        work: Handover<F>,
+        future: Option<F>,
+        span: Running,
         look: fn(&F::Output, &mut End<'_, '_>),
+    }
+
+    impl<F: Future> PinnedDrop for Task<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.span.is_open() {
+                // What the future owns may be spans; they end inside this one.
+                this.span.cancel(&mut || this.future.set(None), &mut |_| ());
+            }
+        }
     }
 }
 
@@ -22,27 +33,34 @@ impl<F: Future> Task<F> {
     /// A future that runs in `span`; `look` is shown the result.
     #[inline]
     pub fn new(span: Running, future: F, look: fn(&F::Output, &mut End<'_, '_>)) -> Self {
-        Self { work: Handover::new(span, future), look }
+        Self { future: Some(future), span, look }
     }
 }
 
+// Not by way of `Handover`: each move of the span is code in every annotated function.
 impl<F: Future> Future for Task<F> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let (output, mut span) = ready!(this.work.poll(cx));
-        if !span.is_off() {
-            span.finish(&mut |end| (this.look)(&output, end));
+        let mut this = self.project();
+        // Only dropping takes the future out, and nobody polls after that.
+        let Some(mut future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        if this.span.is_off() {
+            return future.poll(cx);
         }
-        Poll::Ready(output)
+        let mut state = Poll::Pending;
+        this.span.run(&mut || state = future.as_mut().poll(cx));
+        if let Poll::Ready(output) = &state {
+            this.span.finish(&mut |end| (this.look)(output, end));
+        }
+        state
     }
 }
 
 impl<F: FusedFuture> FusedFuture for Task<F> {
     fn is_terminated(&self) -> bool {
-        self.work.future.as_ref().is_none_or(F::is_terminated)
+        self.future.as_ref().is_none_or(F::is_terminated)
     }
 }
 

@@ -1,0 +1,161 @@
+//! `cargo xtask bench compile`: a crate of annotated functions, built in release with each contestant.
+//!
+//! All crates hold the same functions: half of them `async`, three arguments and a `Result` each. Dependencies are built first, so that
+//! only the crate itself is timed; the smallest of the rounds counts. Two ratios are promised, both against
+//! `tracing::instrument(ret, err)`: at most 0.75 of its time, and at most half of the machine code that it adds to each function.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::run::{Outcome, capture, cargo, execute, root, target_dir};
+
+const TIME_RATIO: f64 = 0.75;
+const CODE_RATIO: f64 = 0.5;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many annotated functions
+    #[arg(long, default_value_t = 1000)]
+    functions: usize,
+    /// How often each crate is built
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+struct Contestant {
+    name: &'static str,
+    dependency: &'static str,
+    attribute: &'static str,
+}
+
+const CONTESTANTS: [Contestant; 4] = [
+    Contestant { name: "plain", dependency: "", attribute: "" },
+    Contestant {
+        name: "fastrace",
+        dependency: "fastrace = { version = \"0.7\", features = [\"enable\"] }",
+        attribute: "#[fastrace::trace]",
+    },
+    Contestant { name: "tracing", dependency: "tracing = \"0.1\"", attribute: "#[tracing::instrument(ret, err)]" },
+    Contestant { name: "galileo", dependency: "", attribute: "#[galileo::log]" },
+];
+
+struct Measured {
+    time: Duration,
+    code: u64,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let folder = target_dir().join("bench-compile");
+    let mut results = Vec::new();
+    for contestant in &CONTESTANTS {
+        let package = write_package(&folder, contestant, 1)?;
+        build(&package, &folder)?;
+        let mut time = Duration::MAX;
+        for round in 0..options.rounds.max(1) {
+            // Another number of functions each round, so that nothing of the last one can be used again.
+            write_package(&folder, contestant, options.functions + usize::from(round % 2 == 1))?;
+            let started = Instant::now();
+            build(&package, &folder)?;
+            time = time.min(started.elapsed());
+        }
+        let code = text_size(&folder.join("target/release").join(format!("bench-{}", contestant.name)))?;
+        results.push(Measured { time, code });
+    }
+    report(options, &results)
+}
+
+fn report(options: &Options, results: &[Measured]) -> Outcome {
+    let plain = results.first().ok_or("nothing was measured")?;
+    let added = |measured: &Measured| measured.code.saturating_sub(plain.code) as f64 / options.functions as f64;
+    eprintln!("\n{:10} {:>9} {:>22}", "", "release", "added to a function");
+    for (contestant, measured) in CONTESTANTS.iter().zip(results) {
+        eprintln!("{:10} {:7.1} s {:20.0} B", contestant.name, measured.time.as_secs_f64(), added(measured));
+    }
+    let [_, _, tracing, galileo] = results else { return Err("a contestant is missing".to_owned()) };
+    let time = galileo.time.as_secs_f64() / tracing.time.as_secs_f64();
+    let code = added(galileo) / added(tracing).max(1.0);
+    eprintln!("galileo / tracing: time {time:.2} (at most {TIME_RATIO}), code {code:.2} (at most {CODE_RATIO})");
+    if time > TIME_RATIO || code > CODE_RATIO {
+        return Err("`#[log]` costs more at compile time than promised".to_owned());
+    }
+    Ok(())
+}
+
+/// A package outside the workspace, with a target folder shared by all contestants.
+fn write_package(folder: &Path, contestant: &Contestant, functions: usize) -> Result<PathBuf, String> {
+    let package = folder.join(contestant.name);
+    let dependency = if contestant.name == "galileo" {
+        // Without exporters, which are built before and not timed anyway.
+        format!(
+            "galileo-sdk = {{ path = {:?}, default-features = false, features = [\"enable\"] }}",
+            root().join("runtime")
+        )
+    } else {
+        contestant.dependency.to_owned()
+    };
+    let manifest = format!(
+        "[package]\nname = \"bench-{}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n[workspace]\n\n[dependencies]\n{dependency}\n",
+        contestant.name
+    );
+    write(&package.join("Cargo.toml"), &manifest)?;
+    write(&package.join("src/main.rs"), &source(contestant.attribute, functions))?;
+    Ok(package)
+}
+
+fn source(attribute: &str, functions: usize) -> String {
+    let mut source = String::from("use std::future::Future;\nuse std::hint::black_box;\nuse std::pin::Pin;\n");
+    let mut plain = String::new();
+    let mut futures = String::new();
+    for n in 0..functions {
+        let (asynchronous, call, table) =
+            if n % 2 == 0 { ("", "", &mut plain) } else { ("async ", ".await", &mut futures) };
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            source,
+            "\n{attribute}\n{asynchronous}fn f{n}(query: &str, top_k: usize, filter: Option<u32>) -> Result<String, std::num::ParseIntError> {{\n    \
+             let wanted: usize = query.parse()?;\n    let found = helper{call_kind}(wanted, top_k){call};\n    \
+             if filter == Some({n}) {{\n        return Ok(String::new());\n    }}\n    Ok(format!(\"{{query}} {{found}} {n}\"))\n}}\n",
+            call_kind = if n % 2 == 0 { "" } else { "_later" },
+        );
+        if n % 2 == 0 {
+            let _ = writeln!(table, "    black_box(f{n}(black_box(\"1\"), black_box(2), black_box(None)).is_ok());");
+        } else {
+            let _ = writeln!(table, "    keep(Box::pin(f{n}(black_box(\"1\"), black_box(2), black_box(None))));");
+        }
+    }
+    let _ = write!(
+        source,
+        "\nfn helper(a: usize, b: usize) -> usize {{\n    black_box(a + b)\n}}\n\n\
+         async fn helper_later(a: usize, b: usize) -> usize {{\n    std::future::ready(black_box(a + b)).await\n}}\n\n\
+         fn keep(future: Pin<Box<dyn Future<Output = Result<String, std::num::ParseIntError>>>>) {{\n    black_box(future);\n}}\n\n\
+         fn main() {{\n    let _ = helper_later;\n{plain}{futures}}}\n"
+    );
+    source
+}
+
+fn build(package: &Path, folder: &Path) -> Outcome {
+    let mut command = cargo();
+    command.arg("build").arg("--release").arg("--quiet").arg("--manifest-path").arg(package.join("Cargo.toml"));
+    // Warnings of the generated functions are nobody's business.
+    command.env("CARGO_TARGET_DIR", folder.join("target")).env("RUSTFLAGS", "--cap-lints allow");
+    execute(&mut command)
+}
+
+/// The size of a program's machine code.
+fn text_size(program: &Path) -> Result<u64, String> {
+    let printed = capture(crate::run::program("size").arg("-A").arg(program))?;
+    let line = printed.lines().find(|line| line.starts_with(".text")).ok_or("`size` names no .text section")?;
+    let size = line.split_whitespace().nth(1).and_then(|size| size.parse().ok());
+    size.ok_or_else(|| format!("`size` printed `{line}`"))
+}
+
+fn write(path: &Path, text: &str) -> Outcome {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| format!("{} could not be made: {error}", parent.display()))?;
+    }
+    fs::write(path, text).map_err(|error| format!("{} could not be written: {error}", path.display()))
+}
