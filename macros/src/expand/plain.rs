@@ -57,7 +57,7 @@ pub(super) fn in_place(plan: &Plan, body: &Body) -> TokenStream {
         let #result #ty = #label { #user };
         if !#span.is_off() {
             let #value = &#result;
-            #private::leave(&mut #span, &mut |#end| {
+            #private::leave(&mut #span, |#end| {
                 let #result = #value;
                 #look
             });

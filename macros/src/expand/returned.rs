@@ -62,7 +62,7 @@ pub(super) fn wrap(plan: &Plan, names: &Names, returns: &Returns) -> TokenStream
         match #result {
             #private::Result::Ok(#value) => #private::Result::Ok(#adapter),
             #private::Result::Err(#error) => {
-                #span.finish(&mut |#end| #end.error(#text));
+                #span.fail(|#end| #end.error(#text));
                 #private::Result::Err(#error)
             }
         }

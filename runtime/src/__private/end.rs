@@ -1,5 +1,6 @@
 //! What is recorded when a span closes.
 
+use super::erased::Look;
 use super::failure;
 use super::site::put;
 use crate::capture::Value;
@@ -83,10 +84,10 @@ impl<'p, 'b> End<'p, 'b> {
 }
 
 /// Ends a span by what `look` finds in the result. A panic in it (in the user's `output = ..`) costs the output, not the program.
-pub(super) fn close(opened: Opened, parent: SpanId, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+pub(super) fn close(opened: Opened, parent: SpanId, look: &mut dyn Look) {
     opened.close(|parts| {
         let mut end = End::new(parts);
-        let looked = catch_unwind(AssertUnwindSafe(|| look(&mut end)));
+        let looked = catch_unwind(AssertUnwindSafe(|| look.look(&mut end)));
         let outcome = end.outcome;
         if looked.is_err() {
             parts.text(Field::Metadata, "galileo.capture", "panicked");

@@ -2,6 +2,7 @@
 
 use super::base::Base;
 use super::end::{End, close, close_panicked};
+use super::erased::{Look, Step};
 use super::site::Site;
 use crate::capture::Value;
 use crate::context::ContextGuard;
@@ -58,7 +59,11 @@ pub fn attach(outside: &mut Option<ContextGuard>, base: &Base) {
 }
 
 /// Ends the span by what `look` finds in the result.
-pub fn leave(frame: &mut Frame, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+pub fn leave(frame: &mut Frame, mut look: impl FnMut(&mut End<'_, '_>)) {
+    finish(frame, &mut look);
+}
+
+fn finish(frame: &mut Frame, look: &mut dyn Look) {
     if let Some(Inside { opened, previous }) = frame.inside.take() {
         // The user's code in here may still add to the span.
         close(opened, previous.span, look);
@@ -67,18 +72,20 @@ pub fn leave(frame: &mut Frame, look: &mut dyn FnMut(&mut End<'_, '_>)) {
 }
 
 /// Runs the body of a function that has a span.
+#[cold]
+#[inline(never)]
 pub fn call<R, F: FnOnce() -> R>(frame: &mut Frame, body: F, look: fn(&R, &mut End<'_, '_>)) -> R {
     let mut body = Some(body);
     let mut result = None;
     run(frame, &mut || result = body.take().map(|body| body()));
     let Some(result) = result else { unreachable!("`run` returns only when the body has") };
-    leave(frame, &mut |end| look(&result, end));
+    finish(frame, &mut |end: &mut End<'_, '_>| look(&result, end));
     result
 }
 
-fn run(frame: &mut Frame, body: &mut dyn FnMut()) {
+fn run(frame: &mut Frame, body: &mut dyn Step) {
     // The payload goes on as it came; what the body left behind is seen by nobody but the panic's own handlers.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| body.step())) {
         if let Some(Inside { opened, previous }) = frame.inside.take() {
             active::leave(previous);
             close_panicked(opened, previous.span, Some(&*payload));
@@ -138,7 +145,7 @@ fn abandon(frame: &mut Frame) {
         if std::thread::panicking() {
             close_panicked(opened, previous.span, None);
         } else {
-            close(opened, previous.span, &mut |_| ());
+            close(opened, previous.span, &mut |_: &mut End<'_, '_>| ());
         }
     }
 }

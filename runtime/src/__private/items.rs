@@ -57,7 +57,7 @@ impl<S: Iterator> Items<S, S::Item> {
 /// Shows what came to the span.
 fn arrived<I>(item: Option<&I>, span: &mut Running, look: fn(&I, &mut End<'_, '_>), seen: &mut Seen) {
     match item {
-        Some(item) => seen.item(span, &mut |end| look(item, end)),
+        Some(item) => seen.item(span, &mut |end: &mut End<'_, '_>| look(item, end)),
         None => seen.end(span),
     }
 }

@@ -16,6 +16,7 @@
 mod base;
 mod early;
 mod end;
+mod erased;
 mod failure;
 mod frame;
 mod items;

@@ -2,6 +2,7 @@
 
 use super::base::Base;
 use super::end::{End, close, close_cancelled, close_panicked};
+use super::erased::{Look, Step, nothing};
 use super::site::Site;
 use crate::capture::Value;
 use crate::context::active::{self, Slot};
@@ -65,12 +66,12 @@ impl Running {
     }
 
     /// Runs one piece of the work in the span's context. When it panics, the span ends and the panic goes on.
-    pub(super) fn run(&mut self, piece: &mut dyn FnMut()) {
+    pub(super) fn run(&mut self, piece: &mut dyn Step) {
         self.open();
-        let State::Open { opened, suspended, parent, .. } = &mut self.0 else { return piece() };
+        let State::Open { opened, suspended, parent, .. } = &mut self.0 else { return piece.step() };
         let (opened, parent) = (*opened, *parent);
         let previous = active::swap(std::mem::take(suspended));
-        let result = catch_unwind(AssertUnwindSafe(piece));
+        let result = catch_unwind(AssertUnwindSafe(|| piece.step()));
         *suspended = active::swap(previous);
         if let Err(payload) = result {
             self.0 = State::Off;
@@ -97,7 +98,7 @@ impl Running {
     }
 
     /// Ends the span by what `look` finds in the result.
-    pub fn finish(&mut self, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+    pub(super) fn finish(&mut self, look: &mut dyn Look) {
         self.open();
         if let State::Open { opened, parent, suspended, .. } = std::mem::take(&mut self.0) {
             // The user's code in here may still add to the span.
@@ -107,19 +108,24 @@ impl Running {
         }
     }
 
+    /// Ends the span with an error, when there is nothing that it could go on with.
+    pub fn fail(&mut self, mut look: impl FnMut(&mut End<'_, '_>)) {
+        self.finish(&mut look);
+    }
+
     /// Ends the span as cancelled after `last` has run in its context; `write` adds what there was of the output.
     #[cold]
-    pub(super) fn cancel(&mut self, last: &mut dyn FnMut(), write: &mut dyn FnMut(&mut Parts<'_>)) {
+    pub(super) fn cancel(&mut self, last: &mut dyn Step, write: &mut dyn FnMut(&mut Parts<'_>)) {
         match std::mem::take(&mut self.0) {
             State::Open { opened, suspended, .. } => {
                 let previous = active::swap(suspended);
-                last();
+                last.step();
                 active::swap(previous);
                 // Also while the thread unwinds: a panic of its own has ended the span in `run`, so this one is another's.
                 close_cancelled(opened, write);
             }
             // Never asked for anything: there is no span.
-            State::Waiting(_) | State::Off => last(),
+            State::Waiting(_) | State::Off => last.step(),
         }
     }
 }
@@ -137,7 +143,7 @@ impl Drop for Running {
     #[inline]
     fn drop(&mut self) {
         if self.is_open() {
-            self.cancel(&mut || (), &mut |_| ());
+            self.cancel(&mut || (), &mut nothing);
         }
     }
 }

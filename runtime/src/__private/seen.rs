@@ -1,6 +1,7 @@
 //! What a stream or an iterator has yielded so far: the joined text, or the list of items, within the capture limit.
 
 use super::end::End;
+use super::erased::Look;
 use super::running::Running;
 use super::site::Site;
 use crate::capture::{self, escape};
@@ -59,7 +60,7 @@ impl Seen {
     }
 
     /// An item came; an error ends the span.
-    pub(super) fn item(&mut self, span: &mut Running, look: &mut dyn FnMut(&mut End<'_, '_>)) {
+    pub(super) fn item(&mut self, span: &mut Running, look: &mut dyn Look) {
         if self.first_after.is_none() {
             self.first_after = Some(clock::now().saturating_sub(self.started));
         }
@@ -68,7 +69,7 @@ impl Seen {
         let mut parts = Parts::new(&mut bytes);
         let mut end = End::of_item(&mut parts);
         // The user's `output = |item| ..` may panic; that costs the record of this item.
-        let looked = catch_unwind(AssertUnwindSafe(|| look(&mut end)));
+        let looked = catch_unwind(AssertUnwindSafe(|| look.look(&mut end)));
         let is_error = end.is_error();
         if looked.is_err() {
             return;
@@ -94,7 +95,7 @@ impl Seen {
     }
 
     fn finish(&mut self, span: &mut Running, error: Option<&[u8]>) {
-        span.finish(&mut |end| {
+        span.finish(&mut |end: &mut End<'_, '_>| {
             self.write(end.parts());
             if let Some(error) = error {
                 end.fail(error);

@@ -1,6 +1,7 @@
 //! Futures that own a span.
 
 use super::end::End;
+use super::erased::nothing;
 use super::running::Running;
 use futures::future::FusedFuture;
 use pin_project_lite::pin_project;
@@ -23,7 +24,7 @@ pin_project! {
             let mut this = this.project();
             if this.span.is_open() {
                 // What the future owns may be spans; they end inside this one.
-                this.span.cancel(&mut || this.future.set(None), &mut |_| ());
+                this.span.cancel(&mut || this.future.set(None), &mut nothing);
             }
         }
     }
@@ -52,7 +53,7 @@ impl<F: Future> Future for Task<F> {
         let mut state = Poll::Pending;
         this.span.run(&mut || state = future.as_mut().poll(cx));
         if let Poll::Ready(output) = &state {
-            this.span.finish(&mut |end| (this.look)(output, end));
+            this.span.finish(&mut |end: &mut End<'_, '_>| (this.look)(output, end));
         }
         state
     }
@@ -83,7 +84,7 @@ pin_project! {
             let mut this = this.project();
             if this.span.is_open() {
                 // What the future owns may be spans; they end inside this one.
-                this.span.cancel(&mut || this.future.set(None), &mut |_| ());
+                this.span.cancel(&mut || this.future.set(None), &mut nothing);
             }
         }
     }
