@@ -147,3 +147,39 @@ fn recursion_nests() {
         ["start down under - n=1", "start down under down n=0", "ok down =0", "ok down =0"]
     );
 }
+
+/// tracing #3179: below `#[async_trait]` the method is a function that returns a box by the time the attribute sees it.
+#[test]
+fn tracing_3179_async_trait_methods_are_traced_as_the_async_functions_they_were() {
+    #[async_trait::async_trait]
+    trait Service {
+        async fn call(&self, query: &str, count: u8) -> Result<String, String>;
+    }
+    struct Remote;
+    #[async_trait::async_trait]
+    impl Service for Remote {
+        #[log(crate = crate)]
+        async fn call(&self, query: &str, count: u8) -> Result<String, String> {
+            leaf(count).await;
+            if query.is_empty() { Err("empty".to_owned()) } else { Ok(query.repeat(usize::from(count))) }
+        }
+    }
+    let lines = recorded(|| {
+        drop(Remote.call("never polled", 0));
+        assert_eq!(block_on(Remote.call("a", 2)).as_deref(), Ok("aa"));
+        assert!(block_on(Remote.call("", 1)).is_err());
+    });
+    assert_eq!(
+        lines,
+        [
+            "start call under - query=a count=2",
+            "start leaf under call n=2",
+            "ok leaf =2",
+            "ok call =aa",
+            "start call under - query= count=1",
+            "start leaf under call n=1",
+            "ok leaf =1",
+            "error call =empty ="
+        ]
+    );
+}
