@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::{Outcome, capture, cargo, execute, program, root};
-use crate::{check, crates, fuzz, interop};
+use crate::{check, crates, fuzz, interop, roads};
 
 /// Where the last results stand.
 const RESULTS: &str = "docs/full-results.md";
@@ -33,6 +33,8 @@ pub(crate) struct Options {
     interop: interop::Options,
     #[command(flatten)]
     fuzz: fuzz::Options,
+    #[command(flatten)]
+    roads: roads::Options,
     /// Run the steps whose name contains this text (repeatable) and leave the file with the results alone
     #[arg(long)]
     step: Vec<String>,
@@ -51,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         ("licences, bans, sources", Box::new(deny)),
         ("fuzz targets", Box::new(|| fuzz::run(&options.fuzz))),
         ("packages, dry run", Box::new(packages)),
+        ("frameworks and headers of others", Box::new(|| roads::run(&options.roads))),
         ("cross-language lane", Box::new(|| interop::run(&options.interop))),
     ];
     let chosen = |name: &str| options.step.is_empty() || options.step.iter().any(|text| name.contains(text.as_str()));

@@ -29,7 +29,7 @@ pub(crate) struct Options {
 /// Builds, installs, runs the rows.
 pub(crate) fn run(options: &Options) -> Outcome {
     execute(cargo().args(["build", "--package", "galileo-examples", "--package", "galileo-console", "--bins"]))?;
-    let python = environment(&root().join(".interop/venv"))?;
+    let python = environment(&root().join(".interop/venv"), &PACKAGES)?;
     let shared = fs::canonicalize(root().join(&options.shared));
 
     let mut rows = program(python);
@@ -46,16 +46,16 @@ pub(crate) fn run(options: &Options) -> Outcome {
 }
 
 /// The Python of an environment that has the packages; made when it is not there yet.
-fn environment(folder: &Path) -> Result<PathBuf, String> {
+pub(crate) fn environment(folder: &Path, packages: &[&str]) -> Result<PathBuf, String> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let wanted = PACKAGES.join("\n");
+    let wanted = packages.join("\n");
     let stamp = folder.join("packages.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
     let system = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     execute(program(system).args(["-m", "venv"]).arg(folder))?;
-    execute(program(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+    execute(program(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
     fs::write(&stamp, wanted).map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
     Ok(python)
 }

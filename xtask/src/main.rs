@@ -14,6 +14,7 @@ mod fuzz;
 mod interop;
 mod peers;
 mod picture;
+mod roads;
 mod run;
 
 #[derive(Parser)]
@@ -46,6 +47,8 @@ enum Lane {
     Peers(peers::Options),
     /// Photographs the page of a quickstart trace for the README
     Picture,
+    /// Every framework and client, and headers to and from the packages of others
+    Roads(roads::Options),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
         Lane::Peers(options) => peers::run(&options),
+        Lane::Roads(options) => roads::run(&options),
         Lane::Picture => picture::run(),
     };
     match result {
