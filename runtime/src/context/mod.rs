@@ -31,7 +31,9 @@ use std::sync::Arc;
 
 /// The value "which trace, which span am I in": cheap to clone, free to send to another thread.
 ///
-/// While a `Context` that names a trace exists, the trace is not completed, so that work which starts later still belongs to it.
+/// While a `Context` that names a trace exists, the trace completes only after it has been quiet for the linger time (two seconds unless
+/// set otherwise) instead of at once, so that work which starts a little later is still sent under it. Later work is sent as well, in a trace
+/// that is linked to this one when the backend asks for that.
 ///
 /// ```
 /// use galileo::Context;
