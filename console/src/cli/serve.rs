@@ -85,9 +85,10 @@ impl Serve {
     }
 }
 
-#[allow(clippy::print_stderr)]
+/// Says something on standard error; nobody may be reading there any more.
 fn announce(line: &str) {
-    eprintln!("{line}");
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn is_loopback(address: IpAddr) -> bool {
