@@ -1,0 +1,82 @@
+//! What was acknowledged survives a console that is killed.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use galileo_console::model::Id;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use support::PROJECT;
+
+const ROUNDS: usize = 4;
+const SENDERS: usize = 4;
+
+/// A console as a process of its own, and its address.
+fn serve(database: &std::path::Path) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_galileo-console"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--db"])
+        .arg(database)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split_whitespace().next_back().unwrap().to_owned();
+    (child, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_span_is_there_after_a_kill() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = std::env::temp_dir().join(format!("galileo-console-test-{}", Id::random()));
+    let database = folder.join("traces.db");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut acknowledged: Vec<Id> = Vec::new();
+    for round in 0..ROUNDS {
+        let (mut console, address) = serve(&database);
+        let done = Arc::new(AtomicU32::new(0));
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|_| {
+                let (client, done) = (client.clone(), Arc::clone(&done));
+                let url = format!("{address}/v2/projects/{PROJECT}/spans");
+                tokio::spawn(async move {
+                    let mut stored = Vec::new();
+                    loop {
+                        let (trace, span) = (Id::random(), Id::random());
+                        let body = json!({"trace_id": trace, "parent_id": trace, "spans": [{"type": "tool", "id": span, "name": "t"}]});
+                        match client.post(&url).json(&body).send().await {
+                            Ok(answer) if answer.status() == StatusCode::OK => stored.push(span),
+                            _ => return stored,
+                        }
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        // In the midst of requests, each round a little later.
+        while done.load(Ordering::Relaxed) < 20 + 30 * round as u32 {
+            assert!(console.try_wait().unwrap().is_none(), "it ended by itself");
+            tokio::task::yield_now().await;
+        }
+        console.kill().unwrap();
+        console.wait().unwrap();
+        for sender in senders {
+            acknowledged.extend(sender.await.unwrap());
+        }
+    }
+    let (mut console, address) = serve(&database);
+    for span in &acknowledged {
+        let answer = client.get(format!("{address}/v2/projects/{PROJECT}/spans/{span}")).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{span}");
+        assert_eq!(answer.json::<Value>().await.unwrap()["name"], "t");
+    }
+    assert!(acknowledged.len() >= 20 * ROUNDS);
+    console.kill().unwrap();
+    console.wait().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
