@@ -3,6 +3,7 @@
 mod builder;
 mod destinations;
 mod guard;
+mod logger;
 mod running;
 #[cfg(test)]
 mod tests;

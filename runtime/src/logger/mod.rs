@@ -6,9 +6,9 @@ mod tests;
 
 pub use step::Step;
 
-use crate::context::{Context, try_get_tracing_headers};
+use crate::context::{Context, Rare, try_get_tracing_headers};
 use crate::diag;
-use crate::model::{Field, SpanId, SpanType, TraceId};
+use crate::model::{Field, Session, SpanId, SpanType, TraceId};
 use crate::span::{Detached, Opening};
 
 /// Records a trace step by step, with the operations of the Python SDK's `GalileoLogger`.
@@ -173,6 +173,33 @@ impl Logger {
         }
         self.last_output = last;
         self.remember(step);
+    }
+
+    /// Puts the traces that this logger begins from here on into a session; one that runs stays where it is.
+    ///
+    /// ```
+    /// use galileo::{Logger, Session};
+    ///
+    /// let mut logger = Logger::new();
+    /// logger.start_session(Session::external("chat-42").name("Support chat"));
+    /// # let external = logger.context().rare().and_then(|rare| rare.session.as_ref()?.external_id.clone());
+    /// # assert_eq!(external.as_deref(), Some("chat-42"));
+    /// ```
+    pub fn start_session(&mut self, session: impl Into<Session>) {
+        self.base = std::mem::take(&mut self.base).with_session(session);
+    }
+
+    /// The same for a session that the backend knows by this id.
+    pub fn set_session(&mut self, session_id: impl Into<String>) {
+        self.start_session(Session::with_id(session_id));
+    }
+
+    /// Ends what [`start_session`](Self::start_session) or [`set_session`](Self::set_session) began.
+    pub fn clear_session(&mut self) {
+        if let Some(rare) = self.base.rare() {
+            let rare = Rare { session: None, ..rare.clone() };
+            self.base = std::mem::take(&mut self.base).with_rare(rare);
+        }
     }
 
     fn context_ref(&self) -> &Context {

@@ -166,3 +166,18 @@ fn nothing_is_recorded_without_init() {
         assert_eq!(logger.open_steps(), 0);
     });
 }
+
+#[test]
+fn a_session_holds_for_the_traces_that_begin_in_it() {
+    let lines = recorded(|| {
+        let mut logger = Logger::new();
+        logger.start_session("chat-42");
+        logger.start_trace(Step::new("one"));
+        logger.conclude_all(Step::default());
+        logger.clear_session();
+        logger.start_trace(Step::new("two"));
+        logger.conclude_all(Step::default());
+    });
+    let named: Vec<bool> = lines.iter().filter(|line| line.starts_with("start")).map(|line| line.contains("chat-42")).collect();
+    assert_eq!(named, [true, false]);
+}
