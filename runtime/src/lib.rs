@@ -4,7 +4,7 @@
 
 #[doc(hidden)]
 pub mod __private;
-#[cfg(feature = "tracing")]
+#[cfg(any(feature = "langsmith", feature = "tracing"))]
 mod bridge;
 mod capture;
 pub mod config;
@@ -29,6 +29,8 @@ pub mod span;
 mod status;
 mod suppress;
 
+#[cfg(feature = "langsmith")]
+pub use bridge::langsmith;
 #[cfg(feature = "tracing")]
 pub use bridge::tracing_layer;
 pub use config::Mode;

@@ -1,4 +1,6 @@
-//! Other tracing systems in the same process: their spans as ours.
+//! Other tracing systems: their spans as ours, their headers beside ours.
 
+#[cfg(feature = "langsmith")]
+pub mod langsmith;
 #[cfg(feature = "tracing")]
 pub mod tracing_layer;

@@ -30,6 +30,24 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// What one backend makes of spans.
 pub(crate) trait Protocol: Send {
+    /// A question to be asked before the first spans are sent; an answer other than success changes nothing.
+    fn opening(&mut self) -> Option<Request> {
+        None
+    }
+
+    /// The answer to it.
+    fn opened(&mut self, _answer: &Answer) {}
+
+    /// Spans that one request may hold.
+    fn most_spans(&self) -> usize {
+        MOST_SPANS
+    }
+
+    /// Bytes that one request may have, if the backend says so.
+    fn most_bytes(&self) -> usize {
+        usize::MAX
+    }
+
     /// Takes note of a span that has started; parents come before their children.
     fn started(&mut self, _record: &SpanRecord<'_>) {}
 
@@ -81,6 +99,7 @@ struct Waiting {
 }
 
 type Exchange = Pin<Box<dyn Future<Output = (Vec<Waiting>, Result<Answer, TransportError>)> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send>>;
 
 /// The destination.
 pub(crate) struct Batches<P> {
@@ -91,6 +110,9 @@ pub(crate) struct Batches<P> {
     counters: Arc<Counters>,
     waiting: VecDeque<Waiting>,
     under_way: FuturesUnordered<Exchange>,
+    /// The question before the first spans, once there are any.
+    opening: Option<Opening>,
+    asked: bool,
     backoff: Backoff,
     blocked_until: Duration,
     /// The block is the backend's own wish, or a pause, and is not lifted when somebody waits.
@@ -115,6 +137,8 @@ impl<P: Protocol> Batches<P> {
             counters: Arc::new(Counters::new(name)),
             waiting: VecDeque::new(),
             under_way: FuturesUnordered::new(),
+            opening: None,
+            asked: false,
             backoff: Backoff::default(),
             blocked_until: Duration::ZERO,
             blocked_by_wish: false,
@@ -129,20 +153,37 @@ impl<P: Protocol> Batches<P> {
         // After a failure one request at a time asks whether the outage is over.
         let places = if self.backoff.failures() > 0 { 1 } else { IN_FLIGHT };
         now >= self.blocked_until
+            && self.opening.is_none()
             && self.under_way.len() < places
-            && (self.hurried || self.waiting.len() >= self.most_spans || now >= oldest.since + LINGER)
+            && (self.hurried || self.waiting.len() >= self.most_spans() || now >= oldest.since + LINGER)
+    }
+
+    fn most_spans(&self) -> usize {
+        self.most_spans.min(self.protocol.most_spans())
+    }
+
+    /// Asks what has to be known first; `false` when nothing has to be.
+    fn open(&mut self) -> bool {
+        if std::mem::replace(&mut self.asked, true) {
+            return false;
+        }
+        let Some(request) = self.protocol.opening() else { return false };
+        let transport = self.transport.clone();
+        self.opening = Some(Box::pin(async move { transport.send(request).await }));
+        true
     }
 
     fn send(&mut self, store: &Store) {
+        let most_bytes = self.limits.body.min(self.protocol.most_bytes());
         let mut count = 0;
         let mut bytes = 0;
         // Names, escapes and the repetition of content under several keys make a body some times larger than what was captured.
-        while count < self.waiting.len().min(self.most_spans) && (count == 0 || bytes < self.limits.body / 4) {
+        while count < self.waiting.len().min(self.most_spans()) && (count == 0 || bytes < most_bytes / 4) {
             bytes += store.span(self.waiting[count].key).bytes();
             count += 1;
         }
         let mut request = self.encode(store, count);
-        while request.body.len() > self.limits.body && count > 1 {
+        while request.body.len() > most_bytes && count > 1 {
             count /= 2;
             request = self.encode(store, count);
         }
@@ -289,7 +330,7 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn pump(&mut self, store: &mut Store, now: Duration) {
         self.expire(store, now);
-        while self.is_due(now) {
+        while self.is_due(now) && !self.open() {
             self.send(store);
         }
         if self.waiting.is_empty() {
@@ -299,6 +340,15 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn poll(&mut self, store: &mut Store, now: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let mut progress = Poll::Pending;
+        if let Some(Poll::Ready(answer)) = self.opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
+            self.opening = None;
+            if let Ok(answer) = answer.as_ref()
+                && answer.status.is_success()
+            {
+                self.protocol.opened(answer);
+            }
+            progress = Poll::Ready(());
+        }
         while let Poll::Ready(Some((batch, answer))) = Pin::new(&mut self.under_way).poll_next(cx) {
             self.answered(store, now, batch, answer);
             progress = Poll::Ready(());
@@ -308,7 +358,8 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn deadline(&self) -> Option<Duration> {
         let oldest = self.waiting.front()?;
-        if !self.under_way.is_empty() && (self.backoff.failures() > 0 || self.under_way.len() >= IN_FLIGHT) {
+        let busy = self.backoff.failures() > 0 || self.under_way.len() >= IN_FLIGHT;
+        if self.opening.is_some() || busy && !self.under_way.is_empty() {
             // An answer comes first.
             return None;
         }

@@ -1,17 +1,19 @@
 //! Backends: each maps records to one backend's wire form and sends them.
 
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "langsmith", feature = "otlp"))]
 pub(crate) mod batch;
-#[cfg(any(feature = "galileo", feature = "otlp"))]
+#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
 pub(crate) mod content;
 #[cfg(feature = "galileo")]
 pub(crate) mod galileo;
 #[cfg(feature = "__http")]
 pub(crate) mod gzip;
-#[cfg(any(feature = "galileo", feature = "otlp"))]
+#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
 pub(crate) mod json;
-#[cfg(any(feature = "galileo", feature = "otlp"))]
+#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
 pub(crate) mod message;
+#[cfg(feature = "langsmith")]
+pub(crate) mod langsmith;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod pretty;

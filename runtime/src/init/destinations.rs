@@ -38,7 +38,7 @@ fn built_in(
             Ok(Box::new(WholeSpans::new(Box::new(exporter), service.clone(), distributed)))
         }
         ExporterKind::Otlp => otlp(settings, service),
-        ExporterKind::LangSmith => Err(missing("langsmith")),
+        ExporterKind::LangSmith => langsmith(settings, service),
     }
 }
 
@@ -78,6 +78,19 @@ fn otlp(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn D
 #[cfg(not(feature = "otlp"))]
 fn otlp(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
     Err(missing("otlp"))
+}
+
+#[cfg(feature = "langsmith")]
+fn langsmith(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
+    use crate::export::batch::BatchLimits;
+    let langsmith = settings.langsmith.as_ref().ok_or_else(|| missing("langsmith"))?;
+    let limits = BatchLimits { body: settings.limits.body, age: settings.spool.max_age };
+    Ok(Box::new(crate::export::langsmith::destination(langsmith, service, limits)?))
+}
+
+#[cfg(not(feature = "langsmith"))]
+fn langsmith(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
+    Err(missing("langsmith"))
 }
 
 fn missing(exporter: &'static str) -> InitError {

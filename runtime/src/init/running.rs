@@ -63,6 +63,8 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
         capture::set_limit(settings.limits.value);
         propagation::install(propagators.unwrap_or_else(|| match &settings.propagation.formats {
             Some(kinds) => named_propagators(kinds),
+            // Whoever sends runs continues them in the services that it calls.
+            None if settings.langsmith.is_some() => Propagators::default().with_langsmith_headers(),
             None => Propagators::default(),
         }));
         if let Some(hosts) = &settings.propagation.hosts {

@@ -132,6 +132,12 @@ impl<'a> SpanRecord<'a> {
         self.span.id.to_bytes() == self.span.trace_id.to_bytes()
     }
 
+    /// When it started by the clock of this process, in nanoseconds: what headers were made from.
+    #[cfg(feature = "langsmith")]
+    pub(crate) fn clock_started_at(&self) -> u64 {
+        self.span.clock_started_at()
+    }
+
     /// Where in the program it stands.
     #[cfg(feature = "otlp")]
     pub(crate) fn callsite(&self) -> Option<&'static crate::model::Callsite> {

@@ -57,6 +57,12 @@ impl Propagators {
         self.with_shared(Arc::new(propagator))
     }
 
+    /// The same propagators, and LangSmith's headers are written too.
+    pub(crate) fn with_langsmith_headers(mut self) -> Self {
+        self.write.push(Arc::new(LangSmithPropagator));
+        self
+    }
+
     fn with_shared(mut self, propagator: Arc<dyn Propagator>) -> Self {
         self.read.push(Arc::clone(&propagator));
         self.write.push(propagator);

@@ -169,6 +169,9 @@ fn write_origin(remote: &Remote, parts: &mut Parts<'_>) {
     }
     if let Some(langsmith) = &remote.langsmith {
         parts.text(Field::Origin, "langsmith.dotted_order", langsmith.dotted_order.as_str());
+        if let Some(project) = &langsmith.project {
+            parts.text(Field::Origin, "langsmith.project", project);
+        }
     }
 }
 

@@ -158,6 +158,12 @@ impl Span {
         PartIter(self.buffer.get(from as usize..to as usize).unwrap_or_default())
     }
 
+    /// When it started by the clock of this process, in nanoseconds.
+    #[cfg(feature = "langsmith")]
+    pub(crate) fn clock_started_at(&self) -> u64 {
+        self.clock_start
+    }
+
     /// The annotated function, or the type of a span that has none.
     #[cfg(feature = "otlp")]
     pub(crate) fn callsite(&self) -> Option<&'static crate::model::Callsite> {
