@@ -5,7 +5,7 @@ use crate::context::{Context, InContext};
 use crate::model::{Field, Outcome, SpanType};
 use crate::span::Detached;
 use rmcp::model::{
-    ClientRequest, ErrorData, Extensions, RequestMetaObject, RequestParamsMeta, ServerInfo, ServerResult,
+    ClientRequest, ErrorData, Extensions, RequestMetaObject, RequestParamsMeta, ServerConfig, ServerResult,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, Service, ServiceRole};
 use std::borrow::Cow;
@@ -111,7 +111,7 @@ impl<H: Service<RoleServer>> Service<RoleServer> for McpTracing<H> {
         self.inner.handle_notification(notification, context).await
     }
 
-    fn get_info(&self) -> ServerInfo {
+    fn get_info(&self) -> ServerConfig {
         self.inner.get_info()
     }
 

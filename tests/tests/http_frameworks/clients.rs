@@ -25,7 +25,7 @@ async fn server(failures: usize) -> String {
         .route(
             "/",
             post(async move |headers: HeaderMap| {
-                let failed = left.try_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                let failed = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
                 let ours = headers.keys().filter(|name| name.as_str().starts_with("x-galileo")).count();
                 let status = if failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
                 (status, ours.to_string())

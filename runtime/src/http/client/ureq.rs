@@ -51,7 +51,7 @@ impl UreqTracing {
 }
 
 impl Middleware for UreqTracing {
-    fn handle(&self, mut request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
+    fn handle(&self, mut request: Request<SendBody<'_>>, next: MiddlewareNext<'_>) -> Result<Response<Body>, Error> {
         let attempt = request.extensions().get::<Attempts>().map(Attempts::next);
         let outgoing = Outgoing { method: request.method(), uri: request.uri(), attempt, is_grpc: false };
         let call = ClientCall::begin(&self.options, &outgoing);
