@@ -1,10 +1,9 @@
 //! What is recorded when a span closes.
 
-use super::erased::Look;
 use super::failure;
 use super::site::put;
 use crate::capture::Value;
-use crate::model::{Field, Outcome, Parts, SpanId, Usage};
+use crate::model::{Field, Outcome, Parts, SpanId, Usage, clock, scratch};
 use crate::span::Opened;
 use std::any::Any;
 use std::ops::Deref;
@@ -84,21 +83,34 @@ impl<'p, 'b> End<'p, 'b> {
 }
 
 /// Ends a span by what `look` finds in the result. A panic in it (in the user's `output = ..`) costs the output, not the program.
-pub(super) fn close(opened: Opened, parent: SpanId, look: &mut dyn Look) {
-    opened.close(|parts| {
-        let mut end = End::new(parts);
-        let looked = catch_unwind(AssertUnwindSafe(|| look.look(&mut end)));
-        let outcome = end.outcome;
-        if looked.is_err() {
-            parts.text(Field::Metadata, "galileo.capture", "panicked");
-        }
-        settle(outcome, opened.active.span, parent, parts)
-    });
+#[inline(always)]
+pub(super) fn close(opened: &Opened, parent: SpanId, mut look: impl FnMut(&mut End<'_, '_>)) {
+    if !opened.recorded {
+        return;
+    }
+    // Before the capture, which is not the span's work.
+    let time = clock::now();
+    let mut bytes = Vec::new();
+    let mut parts = Parts::lent(&mut bytes);
+    let mut end = End::new(&mut parts);
+    let looked = catch_unwind(AssertUnwindSafe(|| look(&mut end)));
+    let outcome = end.outcome;
+    if looked.is_err() {
+        parts.text(Field::Metadata, "galileo.capture", "panicked");
+    }
+    if outcome != Outcome::Ok || failure::is_pending() {
+        settle(outcome, opened.span, parent, &mut parts);
+    }
+    if bytes.capacity() == 0 {
+        return opened.close_plain(outcome, time, &[]);
+    }
+    opened.close_plain(outcome, time, &bytes);
+    scratch::keep(bytes);
 }
 
 /// Ends a span as panicked.
 #[cold]
-pub(super) fn close_panicked(opened: Opened, parent: SpanId, payload: Option<&(dyn Any + Send)>) {
+pub(super) fn close_panicked(opened: &Opened, parent: SpanId, payload: Option<&(dyn Any + Send)>) {
     opened.close(|parts| {
         let text = payload.and_then(|payload| {
             payload
@@ -107,19 +119,21 @@ pub(super) fn close_panicked(opened: Opened, parent: SpanId, payload: Option<&(d
                 .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         });
         put(Field::Error, "", &Value::Text(text.unwrap_or("panicked")), parts);
-        settle(Outcome::Panic, opened.active.span, parent, parts)
+        settle(Outcome::Panic, opened.span, parent, parts)
     });
 }
 
 /// Ends the span of a future or stream that was dropped before its end.
 #[cold]
-pub(super) fn close_cancelled(opened: Opened, write: &mut dyn FnMut(&mut Parts<'_>)) {
+pub(super) fn close_cancelled(opened: &Opened, write: &mut dyn FnMut(&mut Parts<'_>)) {
     opened.close(|parts| {
         write(parts);
         Outcome::Cancelled
     });
 }
 
+#[cold]
+#[inline(never)]
 fn settle(outcome: Outcome, span: SpanId, parent: SpanId, parts: &mut Parts<'_>) -> Outcome {
     if outcome == Outcome::Ok {
         failure::succeeded(parent);

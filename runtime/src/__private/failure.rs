@@ -8,6 +8,12 @@ thread_local! {
     static FAILED_UNDER: Cell<SpanId> = const { Cell::new(SpanId::NONE) };
 }
 
+/// Whether a span failed on this thread whose failure may still be passed up.
+#[inline(always)]
+pub(super) fn is_pending() -> bool {
+    !FAILED_UNDER.get().is_none()
+}
+
 /// Notes that `span` failed, and says whether the failure began in it.
 ///
 /// An error is passed up at once, on the thread on which the child returned it, so the span that fails right after one of its own
@@ -21,7 +27,8 @@ pub(super) fn failed(span: SpanId, parent: SpanId) -> bool {
 #[inline]
 pub(super) fn succeeded(parent: SpanId) {
     let under = FAILED_UNDER.get();
-    if under == parent && !under.is_none() {
+    // Nearly always none, which costs less to see than that two ids are equal.
+    if !under.is_none() && under == parent {
         FAILED_UNDER.set(SpanId::NONE);
     }
 }

@@ -2,12 +2,13 @@
 
 use super::base::Base;
 use super::end::{End, close, close_panicked};
-use super::erased::{Look, Step};
+use super::erased::Look;
 use super::site::Site;
 use crate::capture::Value;
 use crate::context::ContextGuard;
-use crate::context::active::{self, Active};
-use crate::span::{Opened, open};
+use crate::context::active;
+use crate::model::{Parts, scratch};
+use crate::span::{self, Entry};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,15 +18,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// It has nothing to do when it is dropped: [`call`] meets a panic by itself, and a destructor would be code in every annotated function.
 #[derive(Debug)]
 pub struct Frame {
-    inside: Option<Inside>,
+    inside: Option<Entry>,
     /// The thread's context has to be restored on the same thread.
     not_send: PhantomData<*const ()>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Inside {
-    opened: Opened,
-    previous: Active,
 }
 
 impl Frame {
@@ -43,13 +38,51 @@ impl Frame {
 }
 
 /// Opens a span under the thread's current one and makes it current.
-#[cold]
 #[inline(never)]
 pub fn enter(frame: &mut Frame, site: &'static Site, values: &[Value<'_>]) {
-    let previous = active::get();
-    let opened = open(&site.callsite, |parts| site.write(values, parts));
-    active::set(opened.active);
-    frame.inside = Some(Inside { opened, previous });
+    if !span::is_plain() {
+        return enter_anywhere(frame, site, values);
+    }
+    if values.is_empty() {
+        return enter_empty(frame, site);
+    }
+    let mut bytes = Vec::new();
+    site.write(values, &mut Parts::lent(&mut bytes));
+    enter_captured(frame, site, &bytes);
+    scratch::keep(bytes);
+}
+
+#[inline(never)]
+fn enter_empty(frame: &mut Frame, site: &'static Site) {
+    enter_plain(frame, site, &[]);
+}
+
+#[inline(never)]
+fn enter_captured(frame: &mut Frame, site: &'static Site, bytes: &[u8]) {
+    enter_plain(frame, site, bytes);
+}
+
+#[inline(always)]
+fn enter_plain(frame: &mut Frame, site: &'static Site, bytes: &[u8]) {
+    match span::open_plain(&site.callsite, bytes) {
+        Some((opened, previous, inside)) => {
+            active::set(inside);
+            frame.inside = Some(Entry { opened, previous });
+        }
+        None => enter_slowly(frame, site, bytes),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn enter_slowly(frame: &mut Frame, site: &'static Site, bytes: &[u8]) {
+    let (opened, inside) = span::open_captured(&site.callsite, bytes);
+    frame.inside = Some(Entry { opened, previous: active::replace(inside) });
+}
+
+#[inline(never)]
+fn enter_anywhere(frame: &mut Frame, site: &'static Site, values: &[Value<'_>]) {
+    frame.inside = Some(span::enter(&site.callsite, |parts| site.write(values, parts)));
 }
 
 /// `parent = ..`, `session = ..`: makes another context the running one until the guard is dropped, after the span has ended.
@@ -63,11 +96,18 @@ pub fn leave(frame: &mut Frame, mut look: impl FnMut(&mut End<'_, '_>)) {
     finish(frame, &mut look);
 }
 
+#[inline(never)]
 fn finish(frame: &mut Frame, look: &mut dyn Look) {
-    if let Some(Inside { opened, previous }) = frame.inside.take() {
+    finish_here(frame, |end| look.look(end));
+}
+
+#[inline(always)]
+fn finish_here(frame: &mut Frame, look: impl FnMut(&mut End<'_, '_>)) {
+    if let Some(Entry { opened, previous }) = &frame.inside {
         // The user's code in here may still add to the span.
         close(opened, previous.span, look);
-        active::leave(previous);
+        active::leave(*previous);
+        frame.inside = None;
     }
 }
 
@@ -75,22 +115,49 @@ fn finish(frame: &mut Frame, look: &mut dyn Look) {
 #[cold]
 #[inline(never)]
 pub fn call<R, F: FnOnce() -> R>(frame: &mut Frame, body: F, look: fn(&R, &mut End<'_, '_>)) -> R {
-    let mut body = Some(body);
-    let mut result = None;
-    run(frame, &mut || result = body.take().map(|body| body()));
-    let Some(result) = result else { unreachable!("`run` returns only when the body has") };
-    finish(frame, &mut |end: &mut End<'_, '_>| look(&result, end));
+    let (mut body, mut result) = (Some(body), None);
+    around(frame, &mut Call { body: &mut body, result: &mut result, look });
+    let Some(result) = result else { unreachable!("`around` returns only when the body has") };
     result
 }
 
-fn run(frame: &mut Frame, body: &mut dyn Step) {
-    // The payload goes on as it came; what the body left behind is seen by nobody but the panic's own handlers.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| body.step())) {
-        if let Some(Inside { opened, previous }) = frame.inside.take() {
-            active::leave(previous);
-            close_panicked(opened, previous.span, Some(&*payload));
+/// A function's body and what is to be made of its result. Borrowed, so that it needs no destructor.
+struct Call<'a, F, R> {
+    body: &'a mut Option<F>,
+    result: &'a mut Option<R>,
+    look: fn(&R, &mut End<'_, '_>),
+}
+
+/// A [`Call`] of any type.
+trait Body {
+    fn run(&mut self);
+    fn look(&self, end: &mut End<'_, '_>);
+}
+
+impl<R, F: FnOnce() -> R> Body for Call<'_, F, R> {
+    fn run(&mut self) {
+        *self.result = self.body.take().map(|body| body());
+    }
+
+    fn look(&self, end: &mut End<'_, '_>) {
+        if let Some(result) = &self.result {
+            (self.look)(result, end);
         }
-        resume_unwind(payload);
+    }
+}
+
+/// Runs a body inside the span and ends the span.
+fn around(frame: &mut Frame, body: &mut dyn Body) {
+    // The payload goes on as it came; what the body left behind is seen by nobody but the panic's own handlers.
+    match catch_unwind(AssertUnwindSafe(|| body.run())) {
+        Ok(()) => finish_here(frame, |end| body.look(end)),
+        Err(payload) => {
+            if let Some(Entry { opened, previous }) = frame.inside.take() {
+                active::leave(previous);
+                close_panicked(&opened, previous.span, Some(&*payload));
+            }
+            resume_unwind(payload);
+        }
     }
 }
 
@@ -140,12 +207,12 @@ impl Drop for Guard {
 
 #[cold]
 fn abandon(frame: &mut Frame) {
-    if let Some(Inside { opened, previous }) = frame.inside.take() {
+    if let Some(Entry { opened, previous }) = frame.inside.take() {
         active::leave(previous);
         if std::thread::panicking() {
-            close_panicked(opened, previous.span, None);
+            close_panicked(&opened, previous.span, None);
         } else {
-            close(opened, previous.span, &mut |_: &mut End<'_, '_>| ());
+            close(&opened, previous.span, |_| ());
         }
     }
 }

@@ -6,9 +6,18 @@ use super::erased::{Look, Step, nothing};
 use super::site::Site;
 use crate::capture::Value;
 use crate::context::active::{self, Slot};
-use crate::model::{Parts, SpanId};
-use crate::span::{Opened, open};
+use crate::model::{Parts, SpanId, scratch};
+use crate::span::{Opened, is_plain, open, open_plain};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// Work that is done in pieces.
+pub(super) trait Work {
+    /// Does one; `true` when it was the last.
+    fn run(&mut self) -> bool;
+    /// Shows the result, once there is one.
+    fn look(&self, end: &mut End<'_, '_>);
+}
 
 /// A span that is open between the pieces of its work, or will open with the first, or nothing when nobody records.
 ///
@@ -68,16 +77,44 @@ impl Running {
     /// Runs one piece of the work in the span's context. When it panics, the span ends and the panic goes on.
     pub(super) fn run(&mut self, piece: &mut dyn Step) {
         self.open();
-        let State::Open { opened, suspended, parent, .. } = &mut self.0 else { return piece.step() };
-        let (opened, parent) = (*opened, *parent);
-        let previous = active::swap(std::mem::take(suspended));
+        let State::Open { suspended, .. } = &mut self.0 else { return piece.step() };
+        active::exchange(suspended);
         let result = catch_unwind(AssertUnwindSafe(|| piece.step()));
-        *suspended = active::swap(previous);
+        active::exchange(suspended);
         if let Err(payload) = result {
-            self.0 = State::Off;
-            close_panicked(opened, parent, Some(&*payload));
-            resume_unwind(payload);
+            self.panicked(payload);
         }
+    }
+
+    /// As [`run`](Self::run); when the piece was the last, ends the span by what the work shows of its result.
+    pub(super) fn drive(&mut self, work: &mut dyn Work) {
+        self.open();
+        let State::Open { opened, suspended, parent, .. } = &mut self.0 else {
+            work.run();
+            return;
+        };
+        active::exchange(suspended);
+        match catch_unwind(AssertUnwindSafe(|| work.run())) {
+            Ok(false) => active::exchange(suspended),
+            Ok(true) => {
+                // Still inside: the user's code in here may add to the span.
+                close(opened, *parent, |end| work.look(end));
+                active::exchange(suspended);
+                self.0 = State::Off;
+            }
+            Err(payload) => {
+                active::exchange(suspended);
+                self.panicked(payload);
+            }
+        }
+    }
+
+    #[cold]
+    fn panicked(&mut self, payload: std::boxed::Box<dyn Any + Send>) {
+        if let State::Open { opened, parent, .. } = std::mem::take(&mut self.0) {
+            close_panicked(&opened, parent, Some(&*payload));
+        }
+        resume_unwind(payload);
     }
 
     #[inline]
@@ -100,11 +137,12 @@ impl Running {
     /// Ends the span by what `look` finds in the result.
     pub(super) fn finish(&mut self, look: &mut dyn Look) {
         self.open();
-        if let State::Open { opened, parent, suspended, .. } = std::mem::take(&mut self.0) {
+        if let State::Open { opened, parent, suspended, .. } = &mut self.0 {
             // The user's code in here may still add to the span.
-            let previous = active::swap(suspended);
-            close(opened, parent, look);
-            active::swap(previous);
+            active::exchange(suspended);
+            close(opened, *parent, |end| look.look(end));
+            active::exchange(suspended);
+            self.0 = State::Off;
         }
     }
 
@@ -122,7 +160,7 @@ impl Running {
                 last.step();
                 active::swap(previous);
                 // Also while the thread unwinds: a panic of its own has ended the span in `run`, so this one is another's.
-                close_cancelled(opened, write);
+                close_cancelled(&opened, write);
             }
             // Never asked for anything: there is no span.
             State::Waiting(_) | State::Off => last.step(),
@@ -133,9 +171,9 @@ impl Running {
 impl State {
     fn open_here(site: &'static Site, write: impl FnOnce(&mut Parts<'_>)) -> Self {
         let parent = active::get().span;
-        let opened = open(&site.callsite, write);
-        let rare = if opened.active.has_rare() { active::rare() } else { None };
-        Self::Open { site, opened, parent, suspended: (opened.active, rare) }
+        let (opened, inside) = open(&site.callsite, write);
+        let rare = if inside.has_rare() { active::rare() } else { None };
+        Self::Open { site, opened, parent, suspended: (inside, rare) }
     }
 }
 
@@ -149,9 +187,48 @@ impl Drop for Running {
 }
 
 /// Opens a span now, under the thread's current one, without entering it.
-#[cold]
 #[inline(never)]
 pub fn start(span: &mut Running, site: &'static Site, values: &[Value<'_>]) {
+    if !is_plain() {
+        return start_anywhere(span, site, values);
+    }
+    if values.is_empty() {
+        return start_empty(span, site);
+    }
+    let mut bytes = Vec::new();
+    site.write(values, &mut Parts::lent(&mut bytes));
+    start_captured(span, site, &bytes);
+    scratch::keep(bytes);
+}
+
+#[inline(never)]
+fn start_empty(span: &mut Running, site: &'static Site) {
+    start_plain(span, site, &[]);
+}
+
+#[inline(never)]
+fn start_captured(span: &mut Running, site: &'static Site, bytes: &[u8]) {
+    start_plain(span, site, bytes);
+}
+
+#[inline(always)]
+fn start_plain(span: &mut Running, site: &'static Site, bytes: &[u8]) {
+    match open_plain(&site.callsite, bytes) {
+        Some((opened, outside, inside)) => {
+            span.0 = State::Open { site, opened, parent: outside.span, suspended: (inside, None) };
+        }
+        None => start_slowly(span, site, bytes),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn start_slowly(span: &mut Running, site: &'static Site, bytes: &[u8]) {
+    span.0 = State::open_here(site, |parts| parts.append(bytes));
+}
+
+#[inline(never)]
+fn start_anywhere(span: &mut Running, site: &'static Site, values: &[Value<'_>]) {
     span.0 = State::open_here(site, |parts| site.write(values, parts));
 }
 

@@ -2,7 +2,7 @@
 
 use super::end::End;
 use super::erased::nothing;
-use super::running::Running;
+use super::running::{Running, Work};
 use futures::future::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -44,18 +44,37 @@ impl<F: Future> Future for Task<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
+        let this = self.project();
         // Only dropping takes the future out, and nobody polls after that.
-        let Some(mut future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
         if this.span.is_off() {
             return future.poll(cx);
         }
         let mut state = Poll::Pending;
-        this.span.run(&mut || state = future.as_mut().poll(cx));
-        if let Poll::Ready(output) = &state {
-            this.span.finish(&mut |end: &mut End<'_, '_>| (this.look)(output, end));
-        }
+        this.span.drive(&mut Polling { future, cx, state: &mut state, look: *this.look });
         state
+    }
+}
+
+/// One poll of a [`Task`]. Borrowed, so that it needs no destructor.
+struct Polling<'a, 'b, F: Future> {
+    future: Pin<&'a mut F>,
+    cx: &'a mut Context<'b>,
+    state: &'a mut Poll<F::Output>,
+    look: fn(&F::Output, &mut End<'_, '_>),
+}
+
+impl<F: Future> Work for Polling<'_, '_, F> {
+    #[inline]
+    fn run(&mut self) -> bool {
+        *self.state = self.future.as_mut().poll(self.cx);
+        self.state.is_ready()
+    }
+
+    fn look(&self, end: &mut End<'_, '_>) {
+        if let Poll::Ready(output) = &self.state {
+            (self.look)(output, end);
+        }
     }
 }
 

@@ -96,37 +96,33 @@ impl Active {
         !self.is_entry() && self.is_recorded()
     }
 
+    /// Whether this is what it nearly always is: inside a recorded span of this process, without rare values.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.flags & (UNSAMPLED | REMOTE | RARE) == 0 && !self.trace.is_none()
+    }
+
     /// Where a span of this type that opens here stands. Nothing is made yet but the id of a trace that it begins.
     #[inline]
     pub(crate) fn place(&self, span_type: SpanType) -> Place {
         let flags = self.flags & !(REMOTE | CHANGED | LLM);
         if self.is_entry() {
-            return self.first_place(flags, span_type);
+            return first_place(self.trace, self.flags, flags, span_type);
         }
         // Both sets carry these two at the same places.
         let start = flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
         Place { trace: self.trace, flags, start: StartFlags(start) }
     }
 
-    /// The same for the first span of this process in its trace.
-    #[inline(never)]
-    fn first_place(&self, mut flags: u8, span_type: SpanType) -> Place {
-        let mut start = StartFlags::ENTRY | flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
-        let mut trace = self.trace;
-        if trace.is_none() {
-            trace = TraceId::random();
-            start |= StartFlags::ROOT;
-        }
-        // A caller that records was asked when its headers were read, where its decision counts.
-        let decided = self.flags & REMOTE != 0 && global::follows_callers();
-        if !decided && !global::samples(trace, span_type) {
-            flags |= UNSAMPLED;
-        }
-        Place { trace, flags, start: StartFlags(start) }
+    /// As [`place`](Self::place), where the context [is plain](Self::is_plain).
+    #[inline(always)]
+    pub(crate) fn plain_place(&self) -> Place {
+        let start = self.flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
+        Place { trace: self.trace, flags: self.flags & !(CHANGED | LLM), start: StartFlags(start) }
     }
 
     /// The context inside a span that has opened at `place` under this one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn child(&self, place: Place, span: SpanId, span_type: SpanType) -> Self {
         let Place { trace, mut flags, .. } = place;
         let mut anchor = span;
@@ -136,6 +132,22 @@ impl Active {
         }
         Self { trace, span, anchor, flags }
     }
+}
+
+/// As [`Active::place`], for the first span of this process in its trace.
+#[inline(never)]
+fn first_place(mut trace: TraceId, outside: u8, mut flags: u8, span_type: SpanType) -> Place {
+    let mut start = StartFlags::ENTRY | flags & (StartFlags::REMOTE_TRACE | StartFlags::FOREIGN_TRACE);
+    if trace.is_none() {
+        trace = TraceId::random();
+        start |= StartFlags::ROOT;
+    }
+    // A caller that records was asked when its headers were read, where its decision counts.
+    let decided = outside & REMOTE != 0 && global::follows_callers();
+    if !decided && !global::samples(trace, span_type) {
+        flags |= UNSAMPLED;
+    }
+    Place { trace, flags, start: StartFlags(start) }
 }
 
 /// Where a span that is about to open stands.
@@ -174,6 +186,12 @@ pub(crate) fn get() -> Active {
 #[inline]
 pub(crate) fn set(active: Active) {
     ACTIVE.set(active);
+}
+
+/// Replaces ids and flags, and returns the former ones; the rare values stay.
+#[inline]
+pub(crate) fn replace(active: Active) -> Active {
+    ACTIVE.replace(active)
 }
 
 /// The thread's context, rare values included.
@@ -231,12 +249,23 @@ fn put_back(outer: Active) {
 /// Replaces the thread's context and returns the former one.
 #[inline]
 pub(crate) fn swap(new: Slot) -> Slot {
-    let old = ACTIVE.replace(new.0);
+    let old = replace(new.0);
     // Without rare values on either side the second cell holds `None` already.
     let rare = if old.has_rare() || new.0.has_rare() { swap_rare(new.1) } else { None };
     (old, rare)
 }
 
+/// Exchanges the thread's context with `other`, in place.
+#[inline]
+pub(crate) fn exchange(other: &mut Slot) {
+    let old = replace(other.0);
+    if old.has_rare() || other.0.has_rare() {
+        other.1 = swap_rare(other.1.take());
+    }
+    other.0 = old;
+}
+
+#[inline(never)]
 fn swap_rare(new: Option<Arc<Rare>>) -> Option<Arc<Rare>> {
     RARE_VALUES
         .try_with(|cell| cell.try_borrow_mut().ok().map(|mut r| std::mem::replace(&mut *r, new)))

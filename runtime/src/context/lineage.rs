@@ -27,6 +27,12 @@ fn open_runs() -> MutexGuard<'static, HashMap<SpanId, Arc<Run>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the book is kept.
+#[inline(always)]
+pub(crate) fn is_kept() -> bool {
+    writes_langsmith()
+}
+
 /// A span was opened under `parent` at a time in nanoseconds.
 #[inline(always)]
 pub(crate) fn opened(span: SpanId, parent: SpanId, time: u64) {

@@ -23,13 +23,26 @@ static SCALE: Scale = Scale { rate: AtomicU64::new(0), origin: AtomicU64::new(0)
 /// Nanoseconds since the Unix epoch by the process's own clock.
 #[inline]
 pub(crate) fn now() -> u64 {
+    if !fastant::is_tsc_available() {
+        return slowly();
+    }
     let ticks = ticks(Instant::now());
     // Acquire pairs with the release in `take_scale`: with the rate comes its origin.
     let rate = SCALE.rate.load(Ordering::Acquire);
     if rate == 0 {
-        return take_scale();
+        return slowly();
     }
     scaled(ticks, rate).wrapping_add(SCALE.origin.load(Ordering::Relaxed))
+}
+
+/// Without the processor's counter, or at the first reading. Out of line, so that callers keep their registers.
+#[cold]
+#[inline(never)]
+fn slowly() -> u64 {
+    if SCALE.rate.load(Ordering::Acquire) == 0 {
+        take_scale();
+    }
+    scaled(ticks(Instant::now()), SCALE.rate.load(Ordering::Acquire)).wrapping_add(SCALE.origin.load(Ordering::Relaxed))
 }
 
 /// What has to be added to a value of [`now`] to get the wall clock's time at this moment.
@@ -75,8 +88,7 @@ fn ticks(instant: Instant) -> u64 {
     word.finish()
 }
 
-#[cold]
-fn take_scale() -> u64 {
+fn take_scale() {
     static TAKING: std::sync::Once = std::sync::Once::new();
     TAKING.call_once(|| {
         // Over a thousand seconds, so that the rate is exact to twelve places.
@@ -87,7 +99,6 @@ fn take_scale() -> u64 {
         SCALE.origin.store(origin, Ordering::Relaxed);
         SCALE.rate.store(rate.max(1), Ordering::Release);
     });
-    now()
 }
 
 #[cfg(test)]

@@ -16,6 +16,15 @@ pub(crate) fn number(callsite: &'static Callsite) -> u32 {
     }
 }
 
+/// The number of `callsite`, if it has one.
+#[inline(always)]
+pub(crate) fn known(callsite: &'static Callsite) -> Option<u32> {
+    match callsite.number.load(Ordering::Acquire) {
+        0 => None,
+        number => Some(number),
+    }
+}
+
 #[cold]
 fn register(callsite: &'static Callsite) -> u32 {
     let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);

@@ -33,6 +33,13 @@ pub(crate) fn generation() -> u32 {
     STATE.load(Ordering::Relaxed) >> FLAG_BITS
 }
 
+/// The number of the installed pipeline, if there is one and its worker is awake.
+#[inline(always)]
+pub(crate) fn unparked_generation() -> Option<u32> {
+    let state = STATE.load(Ordering::Relaxed);
+    (state & PARKED == 0).then_some(state >> FLAG_BITS)
+}
+
 /// Whether the worker of the installed pipeline sleeps.
 #[inline]
 pub(crate) fn is_parked() -> bool {

@@ -286,53 +286,50 @@ fn append_to_desk(generation: u32, header: &Header, parts: &[u8]) -> bool {
 
 /// Hands one record to the pipeline that is installed. `false` when there is none, or when it is full (counted).
 pub(crate) fn push(header: &Header, parts: &[u8]) -> bool {
-    match header.kind {
-        Kind::Start => push_start(header, parts),
-        _ => push_end(header, parts),
-    }
+    let pushed = match header.kind {
+        Kind::Start => push_start_fast(header, parts),
+        _ => push_end_fast(header, parts),
+    };
+    pushed.unwrap_or_else(|| push_slowly(*header, parts))
 }
 
-/// As [`push`], for a START.
+/// What nearly always does for a START: `true`, or nothing. Then nothing has happened, and [`push`] knows more.
+///
+/// Whoever has to do more after it can leave the rest to a cold function and keep nothing over its call.
 #[inline(always)]
-pub(crate) fn push_start(header: &Header, parts: &[u8]) -> bool {
-    let words = header.start_words(parts.len() as u32);
-    let taken = append_here(global::generation(), words, parts);
-    if !taken || global::is_parked() {
-        return push_slowly(*header, parts, taken);
-    }
-    true
+pub(crate) fn push_start_fast(header: &Header, parts: &[u8]) -> Option<bool> {
+    let state = global::unparked_generation()?;
+    append_here(state, header.start_words(parts.len() as u32), parts).then_some(true)
 }
 
-/// As [`push`], for anything but a START.
+/// As [`push_start_fast`], for anything but a START.
 #[inline(always)]
-pub(crate) fn push_end(header: &Header, parts: &[u8]) -> bool {
-    let words = header.words(parts.len() as u32);
-    let taken = append_here(global::generation(), words, parts);
-    if !taken || global::is_parked() {
-        return push_slowly(*header, parts, taken);
-    }
-    true
+pub(crate) fn push_end_fast(header: &Header, parts: &[u8]) -> Option<bool> {
+    let state = global::unparked_generation()?;
+    append_here(state, header.words(parts.len() as u32), parts).then_some(true)
 }
 
-/// The worker is to be woken; or the record was not taken, because the thread is new to the pipeline, its chunk is full, or it is ending.
+/// The worker sleeps, the thread is new to the pipeline, its chunk is full, it is ending, or nobody records any more.
 #[cold]
 #[inline(never)]
-fn push_slowly(header: Header, parts: &[u8], mut taken: bool) -> bool {
+fn push_slowly(header: Header, parts: &[u8]) -> bool {
     let generation = global::generation();
-    if !taken && generation != 0 {
-        let size = record::HEADER + parts.len();
-        let pushed = LOCAL.try_with(|local| {
-            // Taken only while a record is written, which runs no code of others.
-            let Ok(mut local) = local.try_borrow_mut() else { return false };
-            if local.as_ref().is_none_or(|l| l.generation != generation) {
-                *local = None;
-                *local = Local::register(size);
-            }
-            local.as_mut().is_some_and(|l| l.push(&header, parts))
-        });
-        // Without storage, because the thread is ending, the record goes through a lane of its own.
-        taken = pushed.unwrap_or_else(|_| Local::register(size).is_some_and(|mut l| l.push(&header, parts)));
+    if generation == 0 {
+        return false;
     }
+    let size = record::HEADER + parts.len();
+    let push = |local: &mut Local| local.push(&header, parts);
+    let pushed = LOCAL.try_with(|local| {
+        // Taken only while a record is written, which runs no code of others.
+        let Ok(mut local) = local.try_borrow_mut() else { return false };
+        if local.as_ref().is_none_or(|l| l.generation != generation) {
+            *local = None;
+            *local = Local::register(size);
+        }
+        local.as_mut().is_some_and(push)
+    });
+    // Without storage, because the thread is ending, the record goes through a lane of its own.
+    let taken = pushed.unwrap_or_else(|_| Local::register(size).as_mut().is_some_and(push));
     if taken
         && global::is_parked()
         && let Some(queue) = global::queue()

@@ -199,7 +199,7 @@ impl Span {
         }
         let outer = self.take_parent().map(|parent| parent.attach());
         let entered = Entered::new(self.site(), |parts| self.write(parts));
-        SpanGuard { span: CurrentSpan::of(entered.opened()), entered: Some(entered), outer }
+        SpanGuard { span: CurrentSpan::entered(entered.is_recorded()), entered: Some(entered), outer }
     }
 
     /// Runs `f` inside the span. A panic ends it with its message and goes on as it came.

@@ -1,6 +1,6 @@
 //! Adding to the span that is running.
 
-use super::open::{Opened, note};
+use super::open::Opened;
 use super::value;
 use crate::context::Context;
 use crate::context::active::{self, Active};
@@ -41,8 +41,9 @@ pub fn current_span() -> CurrentSpan {
 impl CurrentSpan {
     pub(super) const NONE: Self = Self { active: Active::EMPTY, recorded: false };
 
-    pub(super) fn of(opened: Opened) -> Self {
-        Self { active: opened.active, recorded: opened.recorded }
+    /// The one that was entered just now.
+    pub(super) fn entered(recorded: bool) -> Self {
+        Self { active: active::get(), recorded }
     }
 
     /// The id of its trace; none outside any span, or when the span is not recorded.
@@ -141,9 +142,8 @@ impl CurrentSpan {
 
     /// Adds captured values.
     pub fn add(&self, write: impl FnOnce(&mut Parts<'_>)) -> &Self {
-        if self.recorded {
-            note(self.active, write);
-        }
+        let Self { active: Active { trace, span, .. }, recorded } = *self;
+        Opened { trace, span, recorded }.note(write);
         self
     }
 

@@ -1,6 +1,6 @@
 //! A span whose life is neither a scope nor a future: a response that is streamed, a step of the imperative logger.
 
-use super::open::{Opened, Opening, dynamic_callsite, note, open_as};
+use super::open::{Opened, Opening, dynamic_callsite, open_as};
 use crate::context::Context;
 use crate::model::{Outcome, Parts, SpanType};
 
@@ -26,13 +26,13 @@ impl Detached {
         write: impl FnOnce(&mut Parts<'_>),
     ) -> Self {
         let (active, rare) = parent.slot();
-        let opened = if super::enabled() {
+        let (opened, inside) = if super::enabled() {
             let _inside = parent.attach();
             open_as(opening, dynamic_callsite(span_type), write)
         } else {
-            Opened { active, recorded: false }
+            (Opened { trace: active.trace, span: active.span, recorded: false }, active)
         };
-        Self { opened, context: Context::from_slot((opened.active, rare)), ended: false }
+        Self { opened, context: Context::from_slot((inside, rare)), ended: false }
     }
 
     /// The context inside the span; it does not keep the trace open, the span does.
@@ -42,8 +42,8 @@ impl Detached {
 
     /// Adds to the span.
     pub(crate) fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
-        if self.opened.recorded && !self.ended {
-            note(self.opened.active, write);
+        if !self.ended {
+            self.opened.note(write);
         }
     }
 

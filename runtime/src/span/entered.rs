@@ -1,6 +1,6 @@
 //! A span of the running thread: current from its opening to its end.
 
-use super::open::{Opened, open};
+use super::open::{Entry, Opened, enter};
 use crate::context::active::{self, Active};
 use crate::model::{Callsite, Outcome, Parts};
 use std::marker::PhantomData;
@@ -20,9 +20,7 @@ impl Entered {
     /// Opens a span under the thread's current one and enters it. Call only when [`super::recording`] says so.
     #[inline]
     pub(crate) fn new(site: &'static Callsite, capture: impl FnOnce(&mut Parts<'_>)) -> Self {
-        let previous = active::get();
-        let opened = open(site, capture);
-        active::set(opened.active);
+        let Entry { opened, previous, .. } = enter(site, capture);
         Self { opened, previous, ended: false, not_send: PhantomData }
     }
 
@@ -41,8 +39,8 @@ impl Entered {
         self.finish(capture);
     }
 
-    pub(super) fn opened(&self) -> Opened {
-        self.opened
+    pub(super) fn is_recorded(&self) -> bool {
+        self.opened.recorded
     }
 
     #[inline]

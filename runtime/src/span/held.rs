@@ -42,22 +42,21 @@ impl Held {
             _ => return,
         };
         let outer = parent.map(|parent| active::swap(*parent));
-        let opened = open(site, capture);
-        let rare = if opened.active.has_rare() { active::rare() } else { None };
+        let (opened, inside) = open(site, capture);
+        let rare = if inside.has_rare() { active::rare() } else { None };
         if let Some(outer) = outer {
             active::swap(outer);
         }
-        self.0 = State::Open { opened, suspended: (opened.active, rare), panic: None };
+        self.0 = State::Open { opened, suspended: (inside, rare), panic: None };
     }
 
     /// Runs one step of the code inside the span. A panic goes on as it came, after its message was read.
     #[inline]
     pub(super) fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
         let State::Open { suspended, panic, .. } = &mut self.0 else { return step() };
-        let result = {
-            let _inside = Inside::new(suspended);
-            catch_unwind(AssertUnwindSafe(step))
-        };
+        active::exchange(suspended);
+        let result = catch_unwind(AssertUnwindSafe(step));
+        active::exchange(suspended);
         result.unwrap_or_else(|payload| {
             *panic = Some(message(&*payload).into());
             resume_unwind(payload)
@@ -79,10 +78,11 @@ impl Held {
             return;
         };
         let unwinding = std::thread::panicking();
-        {
-            let _inside = Inside::new(&mut suspended);
-            release();
-        }
+        // A panic in here is a second one while the thread unwinds, which nothing survives, or the user's own in a destructor: then the
+        // context is wrong, but not for longer than to the next guard.
+        active::exchange(&mut suspended);
+        release();
+        active::exchange(&mut suspended);
         opened.close(|parts| {
             write(parts);
             if let Some(message) = &panic {
@@ -90,29 +90,6 @@ impl Held {
             }
             if panic.is_some() || unwinding { Outcome::Panic } else { Outcome::Cancelled }
         });
-    }
-}
-
-/// The thread's context is the span's while this lives; what the code inside changed in it is kept for the next step.
-struct Inside<'a> {
-    previous: Option<Slot>,
-    suspended: &'a mut Slot,
-}
-
-impl<'a> Inside<'a> {
-    #[inline]
-    fn new(suspended: &'a mut Slot) -> Self {
-        let previous = active::swap((suspended.0, suspended.1.take()));
-        Self { previous: Some(previous), suspended }
-    }
-}
-
-impl Drop for Inside<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(previous) = self.previous.take() {
-            *self.suspended = active::swap(previous);
-        }
     }
 }
 

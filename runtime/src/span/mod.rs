@@ -18,7 +18,7 @@ pub use current::{CurrentSpan, current_span};
 pub(crate) use detached::Detached;
 #[cfg(test)]
 pub(crate) use entered::Entered;
-pub(crate) use open::{Opened, Opening, open};
+pub(crate) use open::{Entry, Opened, Opening, enter, is_plain, open, open_captured, open_plain};
 pub use spanned::{InSpan, Spanned};
 
 use crate::context::active;

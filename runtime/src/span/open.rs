@@ -1,24 +1,82 @@
 //! The two ends of every span.
 
-use crate::context::active::{self, Active, Place};
+use crate::context::active::{self, Active};
 use crate::context::{Rare, Remote, RemoteKind, lineage};
-use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, clock, scratch};
+use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, TraceId, clock, scratch};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
 use crate::suppress;
-/// A span that was opened: its own context, and what closing it needs.
+/// A span that was opened: what closing it needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
-    pub(crate) active: Active,
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
     /// Its START was taken by the pipeline.
     pub(crate) recorded: bool,
 }
 
-/// Opens a span under the thread's current one and returns its context, which the caller makes current. `write` adds the captured
-/// input; it is not called for an unsampled trace.
+/// A span on the stack: it is the thread's current one, and leaving it puts back what was.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) opened: Opened,
+    pub(crate) previous: Active,
+}
+
+/// Opens a span under the thread's current one. What comes with it is the context inside, which the caller makes current. `write` adds
+/// the captured input; it is not called for an unsampled trace.
 #[inline]
-pub(crate) fn open(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Opened {
+pub(crate) fn open(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> (Opened, Active) {
     open_as(Opening::default(), site, write)
+}
+
+/// Opens a span under the thread's current one and makes it current.
+#[inline]
+pub(crate) fn enter(site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Entry {
+    let (opened, inside) = open_as(Opening::default(), site, write);
+    Entry { opened, previous: active::replace(inside) }
+}
+
+/// Whether a span that opens here is what it nearly always is: one under a recorded span of this process, without rare values.
+#[inline(always)]
+pub(crate) fn is_plain() -> bool {
+    active::get().is_plain() && !suppress::is_suppressed()
+}
+
+/// Opens a span where [`is_plain`] says so; `bytes` was captured. Comes with the context outside and the one inside. `None`, and nothing
+/// has happened, when something rare is to be done: then [`open_captured`] does it.
+///
+/// The hot path of all: no closure, and nothing that lives over a call, so that it stays in registers.
+#[inline(always)]
+pub(crate) fn open_plain(site: &'static Callsite, bytes: &[u8]) -> Option<(Opened, Active, Active)> {
+    let callsite = callsite::known(site)?;
+    if lineage::is_kept() {
+        return None;
+    }
+    let span = SpanId::random();
+    // After the capture, which is not the span's work.
+    let time = clock::now();
+    // Last, so that it need not be kept over what is above.
+    let parent = active::get();
+    let place = parent.plain_place();
+    let header = Header {
+        kind: Kind::Start,
+        detail: site.span_type as u8,
+        flags: place.start,
+        callsite,
+        trace: parent.trace,
+        span,
+        parent: parent.span,
+        time,
+    };
+    let recorded = queue::push_start_fast(&header, bytes)?;
+    Some((Opened { trace: parent.trace, span, recorded }, parent, parent.child(place, span, site.span_type)))
+}
+
+/// Opens a span whose input was captured before. Comes with the context inside.
+#[cold]
+#[inline(never)]
+pub(crate) fn open_captured(site: &'static Callsite, bytes: &[u8]) -> (Opened, Active) {
+    open_as(Opening::default(), site, |parts| parts.append(bytes))
 }
 
 /// How a span opens that is not simply "here and now".
@@ -33,33 +91,28 @@ pub(crate) struct Opening {
 
 /// As [`open`].
 #[inline]
-pub(crate) fn open_as(opening: Opening, site: &'static Callsite, write: impl FnOnce(&mut Parts<'_>)) -> Opened {
+pub(crate) fn open_as(
+    opening: Opening,
+    site: &'static Callsite,
+    write: impl FnOnce(&mut Parts<'_>),
+) -> (Opened, Active) {
     let parent = active::get();
     if !parent.is_recorded() || suppress::is_suppressed() {
-        return Opened { active: parent.scoped(), recorded: false };
+        return (Opened::unrecorded(&parent), parent.scoped());
     }
     let place = parent.place(site.span_type);
     if !place.is_recorded() {
-        return Opened { active: parent.child(place, SpanId::random(), site.span_type), recorded: false };
+        let inside = parent.child(place, SpanId::random(), site.span_type);
+        return (Opened::unrecorded(&inside), inside);
     }
     // Captured before anything is made of the span, so that little has to be kept over the user's code.
     let mut bytes = Vec::new();
     write(&mut Parts::lent(&mut bytes));
-    let opened = start(opening, site, &parent, place, &mut bytes);
-    if bytes.capacity() != 0 {
-        scratch::keep(bytes);
-    }
-    opened
-}
-
-/// Makes the span and hands its START over.
-#[inline(always)]
-fn start(opening: Opening, site: &'static Callsite, parent: &Active, place: Place, bytes: &mut Vec<u8>) -> Opened {
     if parent.has_rare() {
-        active::read_rare(|rare| write_rare(rare, place.start.has(StartFlags::ENTRY), &mut Parts::lent(bytes)));
+        let entry = place.start.has(StartFlags::ENTRY);
+        active::read_rare(|rare| write_rare(rare, entry, &mut Parts::lent(&mut bytes)));
     }
     let span = if opening.is_trace { SpanId::from_bytes(place.trace.to_bytes()) } else { SpanId::random() };
-    let active = parent.child(place, span, site.span_type);
     let header = Header {
         kind: Kind::Start,
         detail: site.span_type as u8,
@@ -71,11 +124,19 @@ fn start(opening: Opening, site: &'static Callsite, parent: &Active, place: Plac
         // After the capture, which is not the span's work.
         time: opening.at.unwrap_or_else(clock::now),
     };
+    let recorded = queue::push(&header, &bytes);
     lineage::opened(span, parent.span, header.time);
-    Opened { active, recorded: queue::push_start(&header, bytes) }
+    if bytes.capacity() != 0 {
+        scratch::keep(bytes);
+    }
+    (Opened { trace: place.trace, span, recorded }, parent.child(place, span, site.span_type))
 }
 
 impl Opened {
+    fn unrecorded(active: &Active) -> Self {
+        Self { trace: active.trace, span: active.span, recorded: false }
+    }
+
     /// Ends the span. `write` adds the captured output and says how the span ended.
     #[inline]
     pub(crate) fn close(&self, write: impl FnOnce(&mut Parts<'_>) -> Outcome) {
@@ -90,36 +151,49 @@ impl Opened {
             let time = at.unwrap_or_else(clock::now);
             let mut bytes = Vec::new();
             let outcome = write(&mut Parts::lent(&mut bytes));
-            lineage::closed(self.active.span);
-            add(Kind::End, outcome as u8, &self.active, time, bytes);
+            add(Kind::End, outcome as u8, self, time, bytes);
+            lineage::closed(self.span);
+        }
+    }
+
+    /// Ends a span that was recorded, where it is hot: at `time`, with what was captured.
+    #[inline(always)]
+    pub(crate) fn close_plain(&self, outcome: Outcome, time: u64, bytes: &[u8]) {
+        let header = header(Kind::End, outcome as u8, self, time);
+        if lineage::is_kept() || queue::push_end_fast(&header, bytes).is_none() {
+            self.close_slowly(outcome, time, bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close_slowly(&self, outcome: Outcome, time: u64, bytes: &[u8]) {
+        queue::push(&header(Kind::End, outcome as u8, self, time), bytes);
+        lineage::closed(self.span);
+    }
+
+    /// Adds to the span while it is open.
+    pub(crate) fn note(&self, write: impl FnOnce(&mut Parts<'_>)) {
+        if self.recorded {
+            let time = clock::now();
+            let mut bytes = Vec::new();
+            write(&mut Parts::lent(&mut bytes));
+            add(Kind::Note, 0, self, time, bytes);
         }
     }
 }
 
-/// Adds to the span of `active`.
-pub(crate) fn note(active: Active, write: impl FnOnce(&mut Parts<'_>)) {
-    let time = clock::now();
-    let mut bytes = Vec::new();
-    write(&mut Parts::lent(&mut bytes));
-    add(Kind::Note, 0, &active, time, bytes);
-}
-
-#[inline]
-fn add(kind: Kind, detail: u8, active: &Active, time: u64, bytes: Vec<u8>) {
-    let header = Header {
-        kind,
-        detail,
-        flags: StartFlags::default(),
-        callsite: 0,
-        trace: active.trace,
-        span: active.span,
-        parent: SpanId::NONE,
-        time,
-    };
-    queue::push_end(&header, &bytes);
+fn add(kind: Kind, detail: u8, opened: &Opened, time: u64, bytes: Vec<u8>) {
+    queue::push(&header(kind, detail, opened, time), &bytes);
     if bytes.capacity() != 0 {
         scratch::keep(bytes);
     }
+}
+
+#[inline(always)]
+fn header(kind: Kind, detail: u8, opened: &Opened, time: u64) -> Header {
+    let Opened { trace, span, .. } = *opened;
+    Header { kind, detail, flags: StartFlags::default(), callsite: 0, trace, span, parent: SpanId::NONE, time }
 }
 
 #[cold]
