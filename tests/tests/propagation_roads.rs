@@ -193,3 +193,38 @@ fn an_application_writes_a_carrier_with_propagators_of_its_choice() {
     let broken = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("x"))]);
     assert!(propagators.extract(&broken).is_empty());
 }
+
+/// All Rust files below a folder of the repository, as one text.
+fn sources(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            sources(&entry, text);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&entry).expect("text"));
+        }
+    }
+}
+
+#[test]
+fn the_table_of_roads_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+    let table = std::fs::read_to_string(root.join("docs/roads.md")).expect("the table");
+    let mut all = String::new();
+    for folder in ["tests/tests", "examples/tests", "runtime/src"] {
+        sources(&root.join(folder), &mut all);
+    }
+    let files = ["http_", "propagation_", "runtime/", "examples/"];
+    let named: Vec<&str> = table
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| files.iter().any(|file| code.starts_with(file)) && code.contains("::"))
+        .collect();
+    assert!(named.len() > 40, "the table has another form now");
+    for name in named {
+        let test = name.rsplit("::").next().expect("a name");
+        let known = all.contains(&format!("fn {test}("))
+            || root.join(format!("tests/tests/{}.rs", name.replace("::", "/"))).is_file();
+        assert!(known, "`{name}` of docs/roads.md does not exist");
+    }
+}

@@ -6,6 +6,7 @@ mod chain;
 mod clients;
 mod grpc;
 mod mcp;
+mod threads;
 mod websocket;
 
 use galileo::{InSpan, Span};
