@@ -27,7 +27,7 @@ pub(crate) fn quick() -> Outcome {
 
 /// Builds, installs, runs the rows.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let programs = ["--bin", "ask_service"];
+    let programs = ["--bin", "ask_service", "--bin", "relay"];
     execute(cargo().args(["build", "--package", "galileo-examples"]).args(programs))?;
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let mut rows = program(std::path::Path::new(&python));
