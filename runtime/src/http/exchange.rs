@@ -1,5 +1,8 @@
 //! One request and its response, on either side, from the first byte to the last.
 
+// Which of the steps there are depends on the frameworks that are built in.
+#![cfg_attr(not(all(feature = "tower", feature = "actix")), allow(dead_code))]
+
 use crate::context::{Context, ContextGuard};
 use crate::model::{Field, Outcome};
 use crate::span::Detached;

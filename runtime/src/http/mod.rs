@@ -6,6 +6,7 @@ pub(crate) mod a2a;
 #[cfg(feature = "actix")]
 pub(crate) mod actix;
 pub(crate) mod client;
+#[cfg(any(feature = "tower", feature = "actix", feature = "reqwest", feature = "ureq"))]
 mod exchange;
 #[cfg(feature = "tower")]
 mod hold;
@@ -13,6 +14,8 @@ mod host;
 #[cfg(feature = "rmcp")]
 pub(crate) mod mcp;
 mod server;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod serving;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
 

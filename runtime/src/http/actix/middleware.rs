@@ -3,7 +3,8 @@
 use super::TracedBody;
 use crate::context::Context;
 use crate::http::exchange::Exchange;
-use crate::http::server::{Incoming, RequestContext, ServerSpan, begin};
+use crate::http::server::{RequestContext, ServerSpan};
+use crate::http::serving::{Incoming, begin};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::Method;

@@ -1,6 +1,7 @@
 //! One request that goes out.
 
 use crate::context::Context;
+#[cfg(any(feature = "tower", feature = "reqwest", feature = "ureq"))]
 use crate::http::exchange::Exchange;
 use crate::http::host::{AllowedHosts, allowed_hosts};
 use crate::model::{Field, Parts, SpanType};
@@ -93,6 +94,7 @@ impl ClientCall {
         }
     }
 
+    #[cfg(any(feature = "tower", feature = "reqwest", feature = "ureq"))]
     pub(crate) fn into_exchange(self) -> Exchange {
         Exchange::asking(self.span)
     }
