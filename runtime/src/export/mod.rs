@@ -10,10 +10,10 @@ pub(crate) mod galileo;
 pub(crate) mod gzip;
 #[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
 pub(crate) mod json;
-#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
-pub(crate) mod message;
 #[cfg(feature = "langsmith")]
 pub(crate) mod langsmith;
+#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
+pub(crate) mod message;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod pretty;

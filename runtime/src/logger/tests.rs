@@ -178,6 +178,7 @@ fn a_session_holds_for_the_traces_that_begin_in_it() {
         logger.start_trace(Step::new("two"));
         logger.conclude_all(Step::default());
     });
-    let named: Vec<bool> = lines.iter().filter(|line| line.starts_with("start")).map(|line| line.contains("chat-42")).collect();
+    let named: Vec<bool> =
+        lines.iter().filter(|line| line.starts_with("start")).map(|line| line.contains("chat-42")).collect();
     assert_eq!(named, [true, false]);
 }
