@@ -121,7 +121,7 @@ impl Protocol for LangSmith {
     }
 
     fn started(&mut self, record: &SpanRecord<'_>) {
-        let content = record.is_entry().then(|| Content::read(record.parts())).unwrap_or_default();
+        let content = if record.is_entry() { Content::read(record.parts()) } else { Content::default() };
         let received = Received { dotted_order: content.origin("langsmith.dotted_order") };
         if received.dotted_order.is_some() {
             self.projects.learn(record.trace_id(), content.origin("langsmith.project"));
