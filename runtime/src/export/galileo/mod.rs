@@ -6,9 +6,11 @@ mod account_tests;
 mod answer;
 mod delivery;
 mod disk;
+mod label;
 mod map;
 mod session;
 mod text;
+mod value;
 mod wire;
 
 pub(crate) use delivery::GalileoDestination;

@@ -1,7 +1,7 @@
 //! Inputs and outputs as the text that stands inside a JSON string.
 
 use crate::capture::{escape, prefix};
-use crate::export::json;
+use crate::export::json::{self, Object};
 use crate::model::{Field, Outcome, Part, ValueKind};
 use crate::pipeline::exporter::SpanRecord;
 use std::borrow::Cow;
@@ -38,9 +38,22 @@ impl Limit {
     }
 }
 
+/// Writes a member whose value is a JSON string; `write` brings what stands inside it.
+pub(super) fn member(object: &mut Object<'_>, key: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
+    let out = object.key(key);
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// The last value that was given for a field.
+pub(super) fn last<'a>(record: &SpanRecord<'a>, field: Field) -> Option<Part<'a>> {
+    record.parts().filter(|part| part.field == field).last()
+}
+
 /// The input: the explicit one, else the object of all arguments in their order.
 pub(super) fn input(out: &mut Vec<u8>, record: &SpanRecord<'_>, limit: Limit) {
-    if let Some(explicit) = record.parts().filter(|p| p.field == Field::Input).last() {
+    if let Some(explicit) = last(record, Field::Input) {
         return part(out, &explicit, limit);
     }
     let arguments = || record.span.start_parts().filter(|part| part.field == Field::Argument);
@@ -70,7 +83,7 @@ pub(super) fn input(out: &mut Vec<u8>, record: &SpanRecord<'_>, limit: Limit) {
 
 /// The output; an error's text where there is none.
 pub(super) fn output(out: &mut Vec<u8>, record: &SpanRecord<'_>, limit: Limit) {
-    match record.parts().filter(|p| p.field == Field::Output).last() {
+    match last(record, Field::Output) {
         Some(output) => part(out, &output, limit),
         None => escape(out, &limit.cut(&error(record))),
     }
@@ -78,7 +91,7 @@ pub(super) fn output(out: &mut Vec<u8>, record: &SpanRecord<'_>, limit: Limit) {
 
 /// What went wrong, if something did.
 pub(super) fn error<'a>(record: &SpanRecord<'a>) -> Cow<'a, str> {
-    let said = record.parts().filter(|p| p.field == Field::Error).last();
+    let said = last(record, Field::Error);
     match (said, record.outcome()) {
         (Some(part), _) => Cow::Borrowed(part.text()),
         (None, Some(Outcome::Panic)) => Cow::Borrowed("panicked"),
