@@ -5,10 +5,9 @@
 use super::transport::{Answer, Request, Transport, TransportError};
 use crate::config::ServiceSettings;
 use crate::diag;
-use crate::model::random_u64;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::exporter::SpanRecord;
-use crate::pipeline::retry::Backoff;
+use crate::pipeline::gate::Gate;
 use crate::pipeline::stats::{Counters, DropReason};
 use crate::pipeline::store::{Changes, Key, Store};
 use futures::stream::{FuturesUnordered, Stream};
@@ -25,8 +24,6 @@ const MOST_SPANS: usize = 512;
 const LINGER: Duration = Duration::from_millis(100);
 /// Requests under way at once.
 const IN_FLIGHT: usize = 4;
-/// A destination that does not know us is asked again after this time.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// What one backend makes of spans.
 pub(crate) trait Protocol: Send {
@@ -113,10 +110,7 @@ pub(crate) struct Batches<P> {
     /// The question before the first spans, once there are any.
     opening: Option<Opening>,
     asked: bool,
-    backoff: Backoff,
-    blocked_until: Duration,
-    /// The block is the backend's own wish, or a pause, and is not lifted when somebody waits.
-    blocked_by_wish: bool,
+    gate: Gate,
     hurried: bool,
     most_spans: usize,
 }
@@ -139,9 +133,7 @@ impl<P: Protocol> Batches<P> {
             under_way: FuturesUnordered::new(),
             opening: None,
             asked: false,
-            backoff: Backoff::default(),
-            blocked_until: Duration::ZERO,
-            blocked_by_wish: false,
+            gate: Gate::default(),
             hurried: false,
             most_spans: MOST_SPANS,
         }
@@ -151,8 +143,8 @@ impl<P: Protocol> Batches<P> {
     fn is_due(&self, now: Duration) -> bool {
         let Some(oldest) = self.waiting.front() else { return false };
         // After a failure one request at a time asks whether the outage is over.
-        let places = if self.backoff.failures() > 0 { 1 } else { IN_FLIGHT };
-        now >= self.blocked_until
+        let places = if self.gate.is_failing() { 1 } else { IN_FLIGHT };
+        self.gate.is_open(now)
             && self.opening.is_none()
             && self.under_way.len() < places
             && (self.hurried || self.waiting.len() >= self.most_spans() || now >= oldest.since + LINGER)
@@ -225,7 +217,7 @@ impl<P: Protocol> Batches<P> {
         };
         match verdict {
             Verdict::Delivered { refused } => {
-                self.backoff.succeeded();
+                self.gate.succeeded(now);
                 self.most_spans = (self.most_spans * 2).min(MOST_SPANS);
                 let refused = refused.min(batch.len() as u64);
                 if refused > 0 {
@@ -268,7 +260,7 @@ impl<P: Protocol> Batches<P> {
                 );
                 self.counters.failure();
                 self.put_back(batch);
-                (self.blocked_until, self.blocked_by_wish) = (now + PAUSE, true);
+                self.gate.stuck(now);
             }
         }
     }
@@ -277,7 +269,7 @@ impl<P: Protocol> Batches<P> {
         self.counters.failure();
         diag::warn("export-failed", format_args!("{} failed and will be tried again; {said}", self.counters.exporter));
         self.put_back(batch);
-        (self.blocked_until, self.blocked_by_wish) = (now + self.backoff.failed(wish, random_u64()), wish.is_some());
+        self.gate.failed(wish, now);
     }
 
     fn put_back(&mut self, batch: Vec<Waiting>) {
@@ -358,12 +350,12 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn deadline(&self) -> Option<Duration> {
         let oldest = self.waiting.front()?;
-        let busy = self.backoff.failures() > 0 || self.under_way.len() >= IN_FLIGHT;
+        let busy = self.gate.is_failing() || self.under_way.len() >= IN_FLIGHT;
         if self.opening.is_some() || busy && !self.under_way.is_empty() {
             // An answer comes first.
             return None;
         }
-        Some(self.blocked_until.max(if self.hurried { oldest.since } else { oldest.since + LINGER }))
+        Some(self.gate.opens_at().max(if self.hurried { oldest.since } else { oldest.since + LINGER }))
     }
 
     fn is_idle(&self) -> bool {
@@ -372,9 +364,7 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn hurry(&mut self, now: Duration) {
         self.hurried = true;
-        if !self.blocked_by_wish {
-            self.blocked_until = self.blocked_until.min(now);
-        }
+        self.gate.hurry(now);
     }
 
     fn relieve(&mut self, store: &mut Store, bytes: usize) {

@@ -8,6 +8,7 @@ pub(crate) mod combine;
 pub(crate) mod destination;
 pub(crate) mod exporter;
 pub(crate) mod flush;
+pub(crate) mod gate;
 pub(crate) mod global;
 pub(crate) mod queue;
 pub(crate) mod record;

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::destination::Destination;
 use super::exporter::{ExportError, Exporter, Outcomes, RecordOutcome, SpanRecord};
-use super::retry::Backoff;
+use super::gate::Gate;
 use super::stats::{Counters, DropReason};
 use super::store::{Changes, Key, Store};
 use crate::config::ServiceSettings;
 use crate::diag;
-use crate::model::random_u64;
 
 /// Spans of one batch.
 const BATCH: usize = 4096;
@@ -28,8 +27,7 @@ pub(crate) struct WholeSpans {
     waiting: VecDeque<Key>,
     batch: Vec<Key>,
     outcomes: Outcomes,
-    backoff: Backoff,
-    blocked_until: Duration,
+    gate: Gate,
     batch_limit: usize,
 }
 
@@ -44,15 +42,14 @@ impl WholeSpans {
             waiting: VecDeque::new(),
             batch: Vec::new(),
             outcomes: Outcomes::default(),
-            backoff: Backoff::default(),
-            blocked_until: Duration::ZERO,
+            gate: Gate::default(),
             batch_limit: BATCH,
         }
     }
 
     /// Exports one batch of whole spans; `false` when there is nothing to do or the exporter wants to be left alone.
     fn export(&mut self, store: &mut Store, now: Duration) -> bool {
-        if now < self.blocked_until || self.waiting.is_empty() {
+        if !self.gate.is_open(now) || self.waiting.is_empty() {
             return false;
         }
         let count = self.waiting.len().min(self.batch_limit);
@@ -105,7 +102,7 @@ impl WholeSpans {
         let retried = self.batch.len() > 1;
         match result {
             Ok(()) if progress => {
-                self.backoff.succeeded();
+                self.gate.succeeded(now);
                 self.batch_limit = (self.batch_limit * 2).min(BATCH);
                 true
             }
@@ -126,7 +123,7 @@ impl WholeSpans {
                         format_args!("{} failed and will be tried again: {error}", self.counters.exporter),
                     );
                 }
-                self.blocked_until = now + self.backoff.failed(wish, random_u64());
+                self.gate.failed(wish, now);
                 false
             }
         }
@@ -168,7 +165,7 @@ impl Destination for WholeSpans {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        (!self.waiting.is_empty()).then_some(self.blocked_until)
+        (!self.waiting.is_empty()).then_some(self.gate.opens_at())
     }
 
     fn is_idle(&self) -> bool {
@@ -176,7 +173,7 @@ impl Destination for WholeSpans {
     }
 
     fn hurry(&mut self, now: Duration) {
-        self.blocked_until = self.blocked_until.min(now);
+        self.gate.hurry(now);
     }
 
     fn relieve(&mut self, store: &mut Store, bytes: usize) {

@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::account::AccountError;
+use super::client::SendError;
 use crate::export::transport::{Answer, TransportError};
 use crate::pipeline::combine::Refusal;
 
@@ -78,13 +79,6 @@ pub(super) fn of_account(error: &AccountError) -> Verdict {
         }
         AccountError::Refused { reason } | AccountError::Unusable { reason } => Verdict::Stuck(reason.clone()),
     }
-}
-
-/// Why a request was not answered.
-#[derive(Debug)]
-pub(super) enum SendError {
-    Account(AccountError),
-    Transport(TransportError),
 }
 
 #[cfg(test)]

@@ -10,23 +10,21 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, Stream as _};
-use http::Method;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use tokio::sync::Mutex;
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
-use super::account::{Account, AccountError, Target};
-use super::answer::{SendError, Verdict, judge, of_account};
+use super::account::{AccountError, Target};
+use super::answer::{Verdict, judge, of_account};
+use super::client::{Client, SendError};
 use super::disk::Disk;
 use super::session::{self, Session, Sessions, Wish};
-use super::wire::{Route, Source};
+use super::wire::Source;
 use crate::config::{CompressionSetting, GalileoSettings, Limits, Mode, ServiceSettings};
 use crate::diag;
 use crate::export::gzip::Gzip;
 use crate::export::transport::{Answer, Request, Transport, TransportError};
-use crate::model::random_u64;
 use crate::pipeline::combine::{Combine, Eviction, Finding, Refusal, Step, StepKind, StepLimits};
 use crate::pipeline::destination::Destination;
-use crate::pipeline::retry::Backoff;
+use crate::pipeline::gate::Gate;
 use crate::pipeline::spool::Spool;
 use crate::pipeline::stats::{Counters, DropReason};
 use crate::pipeline::store::{Changes, Store};
@@ -37,16 +35,13 @@ const PARALLEL: usize = 4;
 const FULL: usize = 512 * 1024;
 /// Levels of nesting in one request; more than this would trouble readers of JSON that guard their stack.
 const DEPTH: u32 = 12;
-/// Between two attempts while only a person can help.
-const STUCK: Duration = Duration::from_secs(60);
 /// Requests that run out of time get more of it, up to this.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sends spans to a Galileo backend.
 pub(crate) struct GalileoDestination {
     settings: GalileoSettings,
-    transport: Transport,
-    account: Arc<Mutex<Account>>,
+    client: Client,
     target: Option<Target>,
     asking_for_target: bool,
     combine: Combine,
@@ -60,10 +55,7 @@ pub(crate) struct GalileoDestination {
     limits: Limits,
     timeout: Duration,
     gzip: Option<Gzip>,
-    backoff: Backoff,
-    blocked_until: Duration,
-    /// The server asked for the wait, so nobody's hurry shortens it.
-    blocked_by_server: bool,
+    gate: Gate,
     /// A new token was fetched after a refusal and has not been accepted since.
     renewed: bool,
     disk: Disk,
@@ -93,8 +85,7 @@ impl GalileoDestination {
             CompressionSetting::Auto => (!settings.api.is_loopback()).then(Gzip::frugal),
         };
         Self {
-            account: Arc::new(Mutex::new(Account::new(settings.clone(), transport.clone()))),
-            transport,
+            client: Client::new(settings.clone(), transport),
             target: None,
             asking_for_target: false,
             combine: Combine::new(mode, linger),
@@ -107,9 +98,7 @@ impl GalileoDestination {
             limits,
             timeout: settings.request_timeout,
             gzip,
-            backoff: Backoff::default(),
-            blocked_until: Duration::ZERO,
-            blocked_by_server: false,
+            gate: Gate::default(),
             renewed: false,
             disk: Disk::new(spool),
             settings,
@@ -118,7 +107,7 @@ impl GalileoDestination {
 
     /// Turns a step into a request, unless its session has to be asked for first.
     fn start(&mut self, store: &Store, step: Step) {
-        let Some(target) = &self.target else { return };
+        let Some(target) = self.target.clone() else { return };
         let mut session = None;
         if let (StepKind::CreateTraces { .. }, Some(&(first, _))) = (step.kind, step.items.first()) {
             let trace = self.combine.node(first).trace;
@@ -127,7 +116,7 @@ impl GalileoDestination {
                 Session::Id(id) => session = Some(id),
                 Session::Unknown(wish) => {
                     if !self.parked.iter().any(|(known, _)| *known == wish) {
-                        self.jobs.push(Box::pin(self.ask_for_session(target.clone(), wish.clone())));
+                        self.ask_for_session(target, wish.clone());
                     }
                     self.parked.push_back((wish, step));
                     return;
@@ -135,63 +124,42 @@ impl GalileoDestination {
             }
         }
         let mut body = Vec::with_capacity(4096);
-        let source = Source { combine: &self.combine, store, service: &self.service, target };
+        let source = Source { combine: &self.combine, store, service: &self.service, target: &target };
         let route = source.write(&step, session.as_deref(), &mut body);
-        let method = if matches!(route, Route::Traces | Route::Spans) { Method::POST } else { Method::PATCH };
-        let url = url(&self.settings, target, route);
-        diag_request(&method, &url, body.len());
-        let mut own = HeaderMap::new();
-        own.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let (method, url) = (route.method(), route.url(&self.settings, &target));
+        if diag::says(diag::LogLevel::Debug) {
+            diag::debug(format_args!("{method} {url} ({} bytes)", body.len()));
+        }
+        let mut headers = HeaderMap::new();
         if let Some(packed) = self.gzip.as_mut().and_then(|gzip| gzip.pack(&body)) {
-            own.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             body = packed;
         }
         self.counters.request();
         self.sending += 1;
-        let (transport, account, ingest, timeout) =
-            (self.transport.clone(), self.account.clone(), target.ingest, self.timeout);
+        let request = Request { method, url, headers, body: Bytes::from(body), timeout: self.timeout };
+        let client = self.client.clone();
         self.jobs.push(Box::pin(async move {
-            let result = async {
-                let mut headers = headers(&account, ingest).await?;
-                headers.extend(own);
-                let request = Request { method, url, headers, body: Bytes::from(body), timeout };
-                transport.send(request).await.map_err(SendError::Transport)
-            };
-            Done::Answer(step, result.await)
+            let result = client.send(target.ingest, request).await;
+            Done::Answer(step, result)
         }));
     }
 
-    fn ask_for_session(&self, target: Target, wish: Wish) -> impl Future<Output = Done> + Send + use<> {
-        let (transport, account, timeout) = (self.transport.clone(), self.account.clone(), self.timeout);
-        let host = if target.ingest { &self.settings.ingest } else { &self.settings.api };
-        let create = host.join(&format!("v2/projects/{}/sessions", target.project_id));
-        let search = format!("{create}/search");
-        async move {
-            let ask = async {
-                let ask = |url: String, body: Vec<u8>| async {
-                    let mut headers = headers(&account, target.ingest).await?;
-                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                    let request = session::request(url, headers, body, timeout);
-                    transport.send(request).await.map_err(SendError::Transport)
-                };
-                if let Some(body) = wish.search(&target) {
-                    let answer = ask(search, body).await?;
-                    if !answer.status.is_success() {
-                        return refused_session(answer);
-                    }
-                    if let Some(id) = session::found(&answer.body) {
-                        return Ok(Some(id));
-                    }
-                }
-                let answer = ask(create, wish.create(&target)).await?;
-                if !answer.status.is_success() {
-                    return refused_session(answer);
-                }
-                Ok(session::created(&answer.body))
-            };
-            let result = ask.await;
+    fn ask_for_target<F>(&mut self, ask: impl FnOnce(Client) -> F)
+    where
+        F: Future<Output = Result<Target, AccountError>> + Send + 'static,
+    {
+        self.asking_for_target = true;
+        let answer = ask(self.client.clone());
+        self.jobs.push(Box::pin(async move { Done::Target(answer.await) }));
+    }
+
+    fn ask_for_session(&mut self, target: Target, wish: Wish) {
+        let (client, settings, timeout) = (self.client.clone(), self.settings.clone(), self.timeout);
+        self.jobs.push(Box::pin(async move {
+            let result = session::ask(client, settings, target, &wish, timeout).await;
             Done::Session(wish, result)
-        }
+        }));
     }
 
     fn answered(&mut self, store: &mut Store, step: Step, result: Result<Answer, SendError>, now: Duration) {
@@ -202,8 +170,7 @@ impl GalileoDestination {
         }
         let finding = match verdict {
             Verdict::Accepted => {
-                self.backoff.succeeded();
-                self.blocked_until = Duration::ZERO;
+                self.gate.succeeded(now);
                 self.renewed = false;
                 self.timeout = self.settings.request_timeout;
                 self.combine.accepted(store, step, now)
@@ -212,14 +179,7 @@ impl GalileoDestination {
             Verdict::Unauthorized(reason) if !self.renewed && !self.uses_key() => {
                 diag::info("galileo-token", format_args!("the token was refused ({reason}); logging in again"));
                 self.renewed = true;
-                self.blocked_until = now;
-                let account = self.account.clone();
-                self.jobs.push(Box::pin(async move {
-                    let mut account = account.lock().await;
-                    account.forget_token();
-                    Done::Target(account.target().await)
-                }));
-                self.asking_for_target = true;
+                self.ask_for_target(Client::target_with_new_token);
                 self.combine.refused(store, step, Refusal::Later, now)
             }
             Verdict::Unauthorized(reason) | Verdict::Stuck(reason) => {
@@ -259,24 +219,18 @@ impl GalileoDestination {
 
     fn later(&mut self, wish: Option<Duration>, reason: &str, now: Duration) {
         self.counters.failure();
-        // Several requests that fail together are one failure.
-        if now < self.blocked_until && self.backoff.failures() > 0 && wish.is_none() {
-            return;
+        if self.gate.failed(wish, now) {
+            diag::warn("galileo-later", format_args!("Galileo cannot be reached or is not well, spans wait: {reason}"));
         }
-        let wait = self.backoff.failed(wish, random_u64());
-        diag::warn("galileo-later", format_args!("Galileo cannot be reached or is not well, spans wait: {reason}"));
-        self.blocked_by_server = wish.is_some();
-        self.blocked_until = self.blocked_until.max(now + wait);
     }
 
     fn stuck(&mut self, reason: &str, now: Duration) {
         self.counters.failure();
+        self.gate.stuck(now);
         diag::error(
             "galileo-stuck",
             format_args!("Galileo does not let us in; spans are kept and it is asked again every minute: {reason}"),
         );
-        self.blocked_by_server = false;
-        self.blocked_until = now + STUCK;
     }
 
     fn tell(&self, finding: Finding) {
@@ -315,7 +269,7 @@ impl GalileoDestination {
                             "galileo-ready",
                             format_args!("logging to project {} at {}", target.project_id, self.settings.api),
                         );
-                        self.backoff.succeeded();
+                        self.gate.succeeded(now);
                         self.target = Some(target);
                     }
                     Err(error) => match of_account(&error) {
@@ -393,22 +347,19 @@ impl Destination for GalileoDestination {
     }
 
     fn pump(&mut self, store: &mut Store, now: Duration) {
-        if now < self.blocked_until || self.asking_for_target {
+        if !self.gate.is_open(now) || self.asking_for_target {
             return;
         }
         if self.target.is_none() {
-            self.asking_for_target = true;
-            let account = self.account.clone();
-            self.jobs.push(Box::pin(async move { Done::Target(account.lock().await.target().await) }));
-            return;
+            return self.ask_for_target(Client::target);
         }
         // What is in memory may itself be waiting for what is on the disk.
         let waits = self.sending == 0 && self.combine.has_nothing_ready();
-        if self.backoff.failures() == 0 && (waits || store.bytes() < self.limits.queue / 8) {
+        if !self.gate.is_failing() && (waits || store.bytes() < self.limits.queue / 8) {
             self.disk.restore(store, &mut self.combine, &self.counters, now);
         }
         // One request asks whether the outage is over; the rest follow it.
-        let parallel = if self.backoff.failures() > 0 { 1 } else { PARALLEL };
+        let parallel = if self.gate.is_failing() { 1 } else { PARALLEL };
         while self.sending + self.parked.len() < parallel {
             let Some(step) = self.combine.next(store, self.step_limits(), now) else { break };
             self.start(store, step);
@@ -427,23 +378,22 @@ impl Destination for GalileoDestination {
 
     fn deadline(&self) -> Option<Duration> {
         let work = self.target.is_none() || !self.combine.has_nothing_ready();
-        let blocked =
-            (work && self.blocked_until > Duration::ZERO && self.jobs.is_empty()).then_some(self.blocked_until);
-        match (blocked, self.combine.deadline()) {
-            (Some(blocked), Some(own)) => Some(blocked.max(own.min(blocked))),
-            (blocked, own) => blocked.or(own.map(|own| own.max(self.blocked_until))),
+        let opens_at = self.gate.opens_at();
+        if work && opens_at > Duration::ZERO && self.jobs.is_empty() {
+            return Some(opens_at);
         }
+        self.combine.deadline().map(|own| own.max(opens_at))
     }
 
     fn is_idle(&self) -> bool {
         // What is on disk counts as settled while the backend is not well; else it goes out as well.
-        let disk = self.disk.is_empty() || self.backoff.failures() > 0 || self.target.is_none();
+        let disk = self.disk.is_empty() || self.gate.is_failing() || self.target.is_none();
         self.sending == 0 && self.parked.is_empty() && self.combine.is_idle() && disk
     }
 
     fn spill(&mut self, store: &mut Store, bytes: usize) {
         // While the backend is well it is faster than the disk and back.
-        if self.backoff.failures() > 0 || self.target.is_none() || self.blocked_until > Duration::ZERO {
+        if self.gate.is_failing() || self.target.is_none() || self.gate.opens_at() > Duration::ZERO {
             self.evict(store, bytes);
         }
     }
@@ -458,6 +408,10 @@ impl Destination for GalileoDestination {
             self.combine.evict(store, bytes - freed, Eviction::Drop);
         }
         self.settle_accounts();
+    }
+
+    fn hurry(&mut self, now: Duration) {
+        self.gate.hurry(now);
     }
 
     fn stop_lingering(&mut self, store: &mut Store, now: Duration) {
@@ -475,48 +429,5 @@ impl Destination for GalileoDestination {
         self.counters.spool(spooled);
         let left = self.counters.account(0).queued;
         self.counters.drop_spans(DropReason::Shutdown, left);
-    }
-}
-
-async fn headers(account: &Mutex<Account>, ingest: bool) -> Result<HeaderMap, SendError> {
-    let mut account = account.lock().await;
-    if ingest { Ok(account.ingest_headers()) } else { account.api_headers().await.map_err(SendError::Account) }
-}
-
-/// A refusal for now is an error, one for good means "no session".
-fn refused_session(answer: Answer) -> Result<Option<String>, SendError> {
-    match judge(&Ok(answer), SystemTime::now()) {
-        Verdict::Later { wish, reason } => {
-            Err(SendError::Account(AccountError::Unavailable { reason, retry_after: wish }))
-        }
-        Verdict::Unauthorized(reason) | Verdict::Stuck(reason) => {
-            Err(SendError::Account(AccountError::Refused { reason }))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn url(settings: &GalileoSettings, target: &Target, route: Route) -> String {
-    let project = &target.project_id;
-    let text = |id: &[u8; 36]| String::from_utf8_lossy(id).into_owned();
-    match (route, target.ingest) {
-        (Route::Traces, true) => settings.ingest.join(&format!("ingest/traces/{project}")),
-        (Route::Spans, true) => settings.ingest.join(&format!("ingest/spans/{project}")),
-        (Route::Traces, false) => settings.api.join(&format!("v2/projects/{project}/traces")),
-        (Route::Spans, false) => settings.api.join(&format!("v2/projects/{project}/spans")),
-        (Route::Span(id), ingest) => {
-            let host = if ingest { &settings.ingest } else { &settings.api };
-            host.join(&format!("v2/projects/{project}/spans/{}", text(&id)))
-        }
-        (Route::Trace(id), ingest) => {
-            let host = if ingest { &settings.ingest } else { &settings.api };
-            host.join(&format!("v2/projects/{project}/traces/{}", text(&id)))
-        }
-    }
-}
-
-fn diag_request(method: &Method, url: &str, bytes: usize) {
-    if diag::says(diag::LogLevel::Debug) {
-        diag::debug(format_args!("{method} {url} ({bytes} bytes)"));
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod account;
 #[cfg(test)]
 mod account_tests;
 mod answer;
+mod client;
 mod delivery;
 mod disk;
 mod label;

@@ -1,16 +1,19 @@
 //! Sessions that the program names by ids of its own: looked up, or created, once.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use serde_json::Value;
 
-use super::account::Target;
+use super::account::{AccountError, Target};
+use super::answer::{Verdict, judge};
+use super::client::{Client, SendError};
 use super::wire;
+use crate::config::GalileoSettings;
 use crate::export::json::{self, Object};
-use crate::export::transport::Request;
+use crate::export::transport::{Answer, Request};
 use crate::model::{Field, Part, TraceId};
 
 /// What a program said about a session, as plain data that outlives the record it stood in.
@@ -71,14 +74,14 @@ impl Wish {
     }
 
     /// The search that comes before a session with an id of the program's is created.
-    pub(super) fn search(&self, target: &Target) -> Option<Vec<u8>> {
+    fn search(&self, target: &Target) -> Option<Vec<u8>> {
         let id = self.fact("external_id")?;
         let mut body = Vec::new();
         wire::session_search(&mut body, target, id);
         Some(body)
     }
 
-    pub(super) fn create(&self, target: &Target) -> Vec<u8> {
+    fn create(&self, target: &Target) -> Vec<u8> {
         let mut out = Vec::new();
         let mut body = Object::open(&mut out);
         wire::scope_fields(&mut body, target);
@@ -105,18 +108,53 @@ impl Wish {
 }
 
 /// The id in the answer to a search.
-pub(super) fn found(answer: &[u8]) -> Option<String> {
+fn found(answer: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(answer).ok()?;
     value["records"][0]["id"].as_str().map(str::to_owned)
 }
 
 /// The id in the answer to a creation.
-pub(super) fn created(answer: &[u8]) -> Option<String> {
+fn created(answer: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(answer).ok()?;
     value["id"].as_str().map(str::to_owned)
 }
 
-/// A request to the session routes.
-pub(super) fn request(url: String, headers: http::HeaderMap, body: Vec<u8>, timeout: Duration) -> Request {
-    Request { method: Method::POST, url, headers, body: Bytes::from(body), timeout }
+/// Asks the backend for a session: looks it up when the program gave it an id, else creates it. `None` when the backend refuses it for good.
+pub(super) async fn ask(
+    client: Client,
+    settings: GalileoSettings,
+    target: Target,
+    wish: &Wish,
+    timeout: Duration,
+) -> Result<Option<String>, SendError> {
+    let host = if target.ingest { &settings.ingest } else { &settings.api };
+    let create = host.join(&format!("v2/projects/{}/sessions", target.project_id));
+    let post = |url: String, body: Vec<u8>| {
+        let (method, headers, body) = (Method::POST, HeaderMap::new(), Bytes::from(body));
+        client.send(target.ingest, Request { method, url, headers, body, timeout })
+    };
+    if let Some(body) = wish.search(&target) {
+        let answer = post(format!("{create}/search"), body).await?;
+        if !answer.status.is_success() {
+            return refused(answer);
+        }
+        if let Some(id) = found(&answer.body) {
+            return Ok(Some(id));
+        }
+    }
+    let answer = post(create, wish.create(&target)).await?;
+    if answer.status.is_success() { Ok(created(&answer.body)) } else { refused(answer) }
+}
+
+/// A refusal for now is an error, one for good means "no session".
+fn refused(answer: Answer) -> Result<Option<String>, SendError> {
+    match judge(&Ok(answer), SystemTime::now()) {
+        Verdict::Later { wish, reason } => {
+            Err(SendError::Account(AccountError::Unavailable { reason, retry_after: wish }))
+        }
+        Verdict::Unauthorized(reason) | Verdict::Stuck(reason) => {
+            Err(SendError::Account(AccountError::Refused { reason }))
+        }
+        _ => Ok(None),
+    }
 }

@@ -1,9 +1,11 @@
 //! Galileo's requests: what stands around the spans, and where each request goes.
 
+use http::Method;
+
 use super::account::{SDK_VALUE, Target};
 use super::map::{self, WireSpan, WireTrace};
 use super::text::Limit;
-use crate::config::ServiceSettings;
+use crate::config::{GalileoSettings, ServiceSettings};
 use crate::export::json::{self, Object};
 use crate::model::SpanId;
 use crate::pipeline::combine::{Combine, NodeKey, Step, StepKind};
@@ -17,6 +19,30 @@ pub(super) enum Route {
     Spans,
     Span([u8; 36]),
     Trace([u8; 36]),
+}
+
+impl Route {
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Traces | Self::Spans => Method::POST,
+            Self::Span(_) | Self::Trace(_) => Method::PATCH,
+        }
+    }
+
+    /// The address; only creates have a route of their own at the ingest service.
+    pub(super) fn url(self, settings: &GalileoSettings, target: &Target) -> String {
+        let project = &target.project_id;
+        let host = if target.ingest { &settings.ingest } else { &settings.api };
+        let text = |id: &[u8; 36]| String::from_utf8_lossy(id).into_owned();
+        host.join(&match (self, target.ingest) {
+            (Self::Traces, true) => format!("ingest/traces/{project}"),
+            (Self::Spans, true) => format!("ingest/spans/{project}"),
+            (Self::Traces, false) => format!("v2/projects/{project}/traces"),
+            (Self::Spans, false) => format!("v2/projects/{project}/spans"),
+            (Self::Span(id), _) => format!("v2/projects/{project}/spans/{}", text(&id)),
+            (Self::Trace(id), _) => format!("v2/projects/{project}/traces/{}", text(&id)),
+        })
+    }
 }
 
 /// What the body of a request is made from.
