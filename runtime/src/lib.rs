@@ -1,6 +1,36 @@
-//! Distributed tracing of LLM and agent services.
+//! Distributed tracing of LLM and agent services: put [`#[log]`](macro@log) on your functions, and one request that crosses several services
+//! becomes one tree.
 //!
-//! The crate is layered; a module imports only from lower layers (see `ARCHITECTURE.md`).
+//! ```no_run
+//! use galileo::{Mode, init, log};
+//!
+//! #[log(span_type = "retriever")]
+//! async fn retrieve(query: &str) -> Vec<String> {
+//!     vec![format!("a document about {query}")]
+//! }
+//!
+//! #[log]
+//! async fn answer(question: &str) -> String {
+//!     retrieve(question).await.join("\n")
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), galileo::InitError> {
+//!     let _galileo = init(Mode::Distributed)?; // delivers what is left when it is dropped
+//!     println!("{}", answer("What did Galileo observe in 1610?").await);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The [guide] is a book in chapters; [start](guide::start) is the first. The attribute's manual stands at [`log`](macro@log).
+//!
+//! # Features
+//!
+#![doc = include_str!("guide/features.md")]
+//!
+//! A library takes the crate with `default-features = false` and never switches recording on: without `enable`, `#[log]` costs nothing.
+// The crate is layered; a module imports only from lower layers (see ARCHITECTURE.md).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 pub mod __private;

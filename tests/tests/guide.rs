@@ -22,6 +22,32 @@ fn the_chapter_on_the_environment_is_the_table_in_the_code() {
     assert_page("runtime/src/guide/environment.md", &page);
 }
 
+#[test]
+fn the_table_of_features_is_the_manifest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let manifest = fs::read_to_string(root.join("runtime/Cargo.toml")).unwrap();
+    let section = manifest.split("\n[features]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let mut lines = section.lines();
+    let defaults = lines.next().and_then(|line| line.strip_prefix("default = ")).unwrap();
+    let mut page = String::from("| feature | default | gives you |\n| --- | --- | --- |\n");
+    let mut about = Vec::new();
+    for line in lines {
+        if let Some(comment) = line.strip_prefix("# ") {
+            about.push(comment);
+            continue;
+        }
+        let name = line.split(" = ").next().unwrap();
+        assert!(!about.is_empty(), "feature `{name}` has no line above it that says what it is for");
+        // Two underscores: what features share, and nobody names.
+        if !name.starts_with("__") {
+            let default = if defaults.contains(&format!("\"{name}\"")) { "yes" } else { "" };
+            page.push_str(&format!("| `{name}` | {default} | {} |\n", about.join(" ")));
+        }
+        about.clear();
+    }
+    assert_page("runtime/src/guide/features.md", &page);
+}
+
 fn assert_page(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
