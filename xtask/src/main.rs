@@ -14,6 +14,7 @@ mod fuzz;
 mod interop;
 mod peers;
 mod picture;
+mod release;
 mod roads;
 mod run;
 
@@ -47,6 +48,8 @@ enum Lane {
     Peers(peers::Options),
     /// Photographs the page of a quickstart trace for the README
     Picture,
+    /// What has to hold before a version is published
+    Release(release::Options),
     /// Every framework and client, and headers to and from the packages of others
     Roads(roads::Options),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
         Lane::Peers(options) => peers::run(&options),
+        Lane::Release(options) => release::run(&options),
         Lane::Roads(options) => roads::run(&options),
         Lane::Picture => picture::run(),
     };
