@@ -68,6 +68,7 @@ pub(crate) enum Verdict {
     /// Try again, no sooner than the backend asks for.
     Retry(Option<Duration>),
     /// Try once more; after that it counts as refused.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "only OpenTelemetry's protocol asks for it"))]
     RetryOnce,
     /// Try again at once: the next request will be made another way.
     Again,

@@ -85,11 +85,13 @@ impl<'a> Content<'a> {
     }
 
     /// A count or a duration out of the metrics.
+    #[cfg(any(feature = "langsmith", feature = "otlp"))]
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
         self.metrics.iter().find(|(key, _)| *key == name).and_then(|(_, part)| part.as_u64())
     }
 
     /// A fact about where the span comes from.
+    #[cfg(any(feature = "langsmith", feature = "otlp"))]
     pub(crate) fn origin(&self, name: &str) -> Option<&'a str> {
         self.origin.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
@@ -110,6 +112,7 @@ impl<'a> Content<'a> {
     }
 
     /// Whether [`input_text`](Self::input_text) is JSON.
+    #[cfg(feature = "otlp")]
     pub(crate) fn input_is_json(&self) -> bool {
         self.explicit_input.map_or(!self.arguments.is_empty(), |part| part.kind == ValueKind::Json)
     }

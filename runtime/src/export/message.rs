@@ -144,6 +144,7 @@ impl Message {
     }
 
     /// OpenTelemetry's form: a role and typed parts.
+    #[cfg(any(feature = "otlp", test))]
     pub(crate) fn to_parts(&self) -> Value {
         let parts: Vec<Value> = self.blocks.iter().map(block_part).collect();
         let mut message = json!({ "role": self.role, "parts": parts });
@@ -246,6 +247,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
+#[cfg(any(feature = "otlp", test))]
 fn block_part(block: &Block) -> Value {
     // Arguments are an object in this form; what a model wrote wrongly stays text.
     let parsed = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
