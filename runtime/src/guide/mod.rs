@@ -11,6 +11,9 @@
 //! | [`sessions`] | how traces of one conversation belong together |
 //! | [`sampling`] | how to record less |
 //! | [`llm_calls`] | how calls of models are recorded |
+//! | [`opentelemetry`] | how to share traces with OpenTelemetry, and where to send spans |
+//! | [`langsmith`] | how to stand in a LangSmith trace |
+//! | [`production`] | sizes, ends, Kubernetes, serverless |
 //! | [`troubleshooting`] | why something is not where it should be |
 //! | [`environment`] | every variable |
 //! | [`from_python`], [`from_tracing`], [`from_fastrace`] | what is called what |
@@ -34,6 +37,9 @@ chapters! {
     sessions
     sampling
     llm_calls
+    opentelemetry
+    langsmith
+    production
     troubleshooting
     environment
     from_python
