@@ -18,15 +18,19 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the value of the setting `name`; without a scheme it is taken as `https`.
+    /// Reads the value of the setting `name`; without a scheme it is taken as `https`, or as `http` when it names this machine, where
+    /// nothing listens with a certificate.
     pub(crate) fn parse(name: &'static str, text: &str) -> Result<Self, InitError> {
         let invalid = |reason: &str| InitError::InvalidUrl { name, reason: reason.to_owned() };
         let text = text.trim();
         if text.len() > 2048 {
             return Err(invalid("it is longer than 2048 bytes"));
         }
-        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let uri: Uri = with_scheme.parse().map_err(|_| invalid("it is not a URL"))?;
+        if !text.contains("://") {
+            let secure = Self::parse(name, &format!("https://{text}"))?;
+            return if secure.is_loopback() { Self::parse(name, &format!("http://{text}")) } else { Ok(secure) };
+        }
+        let uri: Uri = text.parse().map_err(|_| invalid("it is not a URL"))?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
@@ -36,7 +40,7 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(invalid("it holds a user name or password; keys have variables of their own"));
         }
-        if uri.query().is_some() || with_scheme.contains('#') {
+        if uri.query().is_some() || text.contains('#') {
             return Err(invalid("it has a query or a fragment"));
         }
         let host = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
@@ -140,6 +144,12 @@ mod tests {
             ("https://api.galileo.ai", "https://api.galileo.ai/healthcheck", "plain"),
             ("https://api.galileo.ai/", "https://api.galileo.ai/healthcheck", "a last slash is no path"),
             ("api.galileo.ai", "https://api.galileo.ai/healthcheck", "no scheme means https"),
+            (
+                "127.0.0.1:8088",
+                "http://127.0.0.1:8088/healthcheck",
+                "but not for this machine, where the console speaks http",
+            ),
+            ("localhost:8088/", "http://localhost:8088/healthcheck", "the same by name"),
             ("HTTPS://API.Galileo.AI", "https://api.galileo.ai/healthcheck", "case of scheme and host does not matter"),
             ("http://127.0.0.1:8088", "http://127.0.0.1:8088/healthcheck", "a port stays"),
             ("http://[::1]:8088/", "http://[::1]:8088/healthcheck", "so do the brackets of IPv6"),
