@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 
 use super::running::{self, Running};
+use crate::diag;
 use crate::pipeline::stats::{DropReason, Report};
 use crate::pipeline::worker::Worker;
 
@@ -62,8 +63,26 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.stop(self.timeout);
+        // Nobody sees this report, so what it has to tell is said.
+        if let Some(message) = farewell(&self.stop(self.timeout)) {
+            diag::warn("undelivered", format_args!("{message}"));
+        }
     }
+}
+
+/// What a user should know when the end left something undelivered.
+fn farewell(report: &Report) -> Option<String> {
+    if report.is_complete() {
+        return None;
+    }
+    let mut text = format!("ended with {} of {} spans delivered", report.delivered, report.accepted);
+    if report.spooled > 0 {
+        text.push_str(&format!("; {} are on disk for the next process that sends to the same place", report.spooled));
+    }
+    for (reason, count) in report.dropped.reasons() {
+        text.push_str(&format!("; {count} were lost ({})", reason.as_str()));
+    }
+    Some(text)
 }
 
 impl std::fmt::Debug for Guard {
@@ -158,5 +177,30 @@ impl<T: Default> Future for OffThread<T> {
             return Poll::Ready(done);
         }
         Pin::new(&mut self.receiver).poll(cx).map(Result::unwrap_or_default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::stats::{Account, Dropped};
+
+    fn report(delivered: u64, spooled: u64, lost: u64) -> Report {
+        let mut dropped = Dropped::default();
+        dropped.add(DropReason::Shutdown, lost);
+        let accepted = delivered + spooled + lost;
+        Report::of(vec![Account { exporter: "galileo", accepted, delivered, spooled, queued: 0, dropped }])
+    }
+
+    #[test]
+    fn a_dropped_guard_says_what_it_could_not_deliver() {
+        assert_eq!(farewell(&report(5, 0, 0)), None);
+        let kept = farewell(&report(3, 2, 0)).expect("something to say");
+        assert_eq!(
+            kept,
+            "ended with 3 of 5 spans delivered; 2 are on disk for the next process that sends to the same place"
+        );
+        let lost = farewell(&report(0, 0, 4)).expect("something to say");
+        assert_eq!(lost, "ended with 0 of 4 spans delivered; 4 were lost (shutdown)");
     }
 }

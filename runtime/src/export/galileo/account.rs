@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::{GalileoSettings, Login, Named, Secret};
+use crate::diag;
 use crate::export::transport::{Answer, Request, Transport, TransportError};
 
 /// Sent with every request but the first three, so that the backend can tell SDKs apart.
@@ -215,8 +216,12 @@ impl Account {
             }
         };
         let timeout = self.settings.request_timeout;
-        let request = Request { method, url: self.settings.api.join(route), headers, body, timeout };
-        let path = route.split('?').next().unwrap_or_default();
+        let url = self.settings.api.join(route);
+        // Messages name the whole address: most often it is the address that is wrong.
+        let path = url.split('?').next().unwrap_or_default().to_owned();
+        let path = path.as_str();
+        diag::debug(format_args!("{method} {path} ({} bytes)", body.len()));
+        let request = Request { method, url, headers, body, timeout };
         let answer = self.transport.send(request).await.map_err(|error| unreachable_backend(path, &error))?;
         if answer.status.is_success() {
             return parse(&answer).ok_or_else(|| AccountError::Unavailable {

@@ -81,7 +81,15 @@ impl Spool {
         if settings.mode == SpoolMode::Off {
             return None;
         }
-        let root = settings.folder.as_ref()?;
+        let Some(root) = &settings.folder else {
+            diag::warn(
+                "spool-homeless",
+                format_args!(
+                    "there is no home folder, so spans are not kept on disk (GALILEO_SPOOL_DIR names another place)"
+                ),
+            );
+            return None;
+        };
         let name = format!("{exporter}-{:08x}", crc32fast::hash(destination.as_bytes()));
         Some(Self {
             root: root.join(name),
