@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::forward::Target;
+
 /// Settings of one console.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -16,4 +18,6 @@ pub struct Config {
     pub keep_for: Option<Duration>,
     /// The oldest traces are forgotten when the database holds more bytes than this; `None` is no limit.
     pub keep_bytes: Option<u64>,
+    /// Whereto every span is sent on.
+    pub forward: Vec<Target>,
 }

@@ -7,6 +7,7 @@ mod api;
 pub mod cli;
 pub mod config;
 mod export;
+pub mod forward;
 mod ingest;
 pub mod insight;
 mod metrics;
@@ -38,6 +39,7 @@ pub struct AppState {
     /// The port that a `Host` header must name; any when unknown.
     pub port: Option<u16>,
     metrics: metrics::Metrics,
+    forwards: forward::Forwards,
 }
 
 impl AppState {
@@ -48,7 +50,7 @@ impl AppState {
     pub fn open(config: Config) -> Result<AppState, StoreError> {
         let store = Store::open(config.database.as_deref())?;
         let metrics = metrics::Metrics::after(store.first_span());
-        Ok(AppState { store, config: Arc::new(config), port: None, metrics })
+        Ok(AppState { store, config: Arc::new(config), port: None, metrics, forwards: forward::Forwards::default() })
     }
 }
 
@@ -96,9 +98,13 @@ pub async fn serve(
         .unwrap_or(Err(StoreError::Stopped))
         .map_err(ServeError::Store)?;
     state.port = listener.local_addr().ok().map(|address| address.port());
+    state.forwards =
+        forward::Forwards::register(&state.store, &state.config.forward).await.map_err(ServeError::Store)?;
+    let forwarding = state.forwards.start(&state.store, &state.config.forward);
     let retention = tokio::spawn(forget(state.clone()));
     let result = server::run(listener, app(state), shutdown).await.map_err(ServeError::Io);
     retention.abort();
+    forwarding.finish().await;
     result
 }
 

@@ -3,13 +3,14 @@
 //! Nothing is counted while spans are stored; a scrape reads the spans that are new since the last one. A span counts once, when it has
 //! ended, under the service that it belongs to at that moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use crate::store::{Store, StoreError};
+use crate::forward::ForwardStatus;
+use crate::store::{Store, StoreError, service};
 
 /// Upper bounds of the durations, in seconds.
 const BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
@@ -22,9 +23,6 @@ const STEP: usize = 20_000;
 
 /// Open spans that are looked at again; older ones are given up.
 const OPEN: usize = 20_000;
-
-/// Ancestors that are asked for their service.
-const LEVELS: usize = 64;
 
 /// The counters of one console.
 #[derive(Clone, Debug)]
@@ -81,7 +79,7 @@ impl Metrics {
     }
 
     /// The text of a scrape.
-    pub(crate) async fn scrape(&self, store: &Store) -> Result<String, StoreError> {
+    pub(crate) async fn scrape(&self, store: &Store, forwards: &[ForwardStatus]) -> Result<String, StoreError> {
         loop {
             let (last, open) = {
                 let state = self.lock();
@@ -95,7 +93,7 @@ impl Metrics {
             }
             state.take(&read);
             if !read.more {
-                return Ok(state.text());
+                return Ok(state.text() + &forwarded(forwards));
             }
         }
     }
@@ -184,6 +182,56 @@ impl State {
     }
 }
 
+/// What became of forwarded spans, by target.
+fn forwarded(forwards: &[ForwardStatus]) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, lines: &mut dyn FnMut(&mut String, &str, &ForwardStatus)| {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for forward in forwards {
+            lines(&mut text, &format!("target=\"{}\"", escape(&forward.target)), forward);
+        }
+    };
+    if forwards.is_empty() {
+        return String::new();
+    }
+    family(
+        "galileo_forward_accepted_total",
+        "counter",
+        "Spans put into the queue of a target.",
+        &mut |text, target, forward| {
+            let _ = writeln!(text, "galileo_forward_accepted_total{{{target}}} {}", forward.account.accepted);
+        },
+    );
+    family(
+        "galileo_forward_spans_total",
+        "counter",
+        "Spans that left the queue of a target, by what became of them.",
+        &mut |text, target, forward| {
+            let account = &forward.account;
+            for (fate, count) in [
+                ("delivered", account.delivered),
+                ("rejected", account.rejected),
+                ("loop", account.looped),
+                ("forgotten", account.forgotten),
+            ] {
+                let _ = writeln!(text, "galileo_forward_spans_total{{{target},fate=\"{fate}\"}} {count}");
+            }
+        },
+    );
+    family("galileo_forward_queue", "gauge", "Spans that wait for a target.", &mut |text, target, forward| {
+        let _ = writeln!(text, "galileo_forward_queue{{{target}}} {}", forward.account.queued);
+    });
+    family(
+        "galileo_forward_failures_total",
+        "counter",
+        "Requests to a target that failed.",
+        &mut |text, target, forward| {
+            let _ = writeln!(text, "galileo_forward_failures_total{{{target}}} {}", forward.failures);
+        },
+    );
+    text
+}
+
 fn escape(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
@@ -192,7 +240,7 @@ const COLUMNS: &str = "SELECT no, trace_no, key, parent_key, type, name, service
 
 fn read(connection: &Connection, last: i64, open: BTreeSet<i64>) -> Result<Read, StoreError> {
     let mut found = Read { ended: Vec::new(), open: BTreeSet::new(), last, more: false };
-    let mut services: HashMap<(i64, i64), Option<String>> = HashMap::new();
+    let mut services = service::Known::new();
     let mut look = |row: &rusqlite::Row<'_>, found: &mut Read| -> Result<i64, StoreError> {
         let no: i64 = row.get(0)?;
         if !row.get::<_, bool>(8)? {
@@ -201,7 +249,7 @@ fn read(connection: &Connection, last: i64, open: BTreeSet<i64>) -> Result<Read,
         }
         let service = match row.get::<_, Option<String>>(6)? {
             Some(own) => Some(own),
-            None => inherited(connection, row.get(1)?, row.get(3)?, &mut services)?,
+            None => service::inherited(connection, row.get(1)?, row.get(3)?, &mut services)?,
         };
         let span_type: String = row.get(4)?;
         // Only llm spans: others may carry a copy of what their models used.
@@ -231,40 +279,4 @@ fn read(connection: &Connection, last: i64, open: BTreeSet<i64>) -> Result<Read,
     }
     found.more = count == STEP;
     Ok(found)
-}
-
-/// The service of the nearest ancestor that names one.
-fn inherited(
-    connection: &Connection,
-    trace_no: i64,
-    mut parent: Option<i64>,
-    known: &mut HashMap<(i64, i64), Option<String>>,
-) -> Result<Option<String>, StoreError> {
-    let mut walked = Vec::new();
-    let mut service = None;
-    for _ in 0..LEVELS {
-        let Some(key) = parent else { break };
-        if let Some(found) = known.get(&(trace_no, key)) {
-            service.clone_from(found);
-            break;
-        }
-        walked.push(key);
-        let sql = "SELECT service, parent_key FROM spans WHERE trace_no = ?1 AND key = ?2 LIMIT 1";
-        let row = connection
-            .prepare_cached(sql)?
-            .query_row([trace_no, key], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?)))
-            .optional()?;
-        match row {
-            Some((Some(own), _)) => {
-                service = Some(own);
-                break;
-            }
-            Some((None, next)) => parent = next,
-            None => break,
-        }
-    }
-    for key in walked {
-        known.insert((trace_no, key), service.clone());
-    }
-    Ok(service)
 }

@@ -18,9 +18,14 @@ const SENDERS: usize = 4;
 
 /// A console as a process of its own, and its address.
 fn serve(database: &std::path::Path) -> (Child, String) {
+    serve_with(database, &[])
+}
+
+fn serve_with(database: &std::path::Path, arguments: &[String]) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_galileo-console"))
         .args(["serve", "--listen", "127.0.0.1:0", "--db"])
         .arg(database)
+        .args(arguments)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -76,6 +81,51 @@ async fn every_acknowledged_span_is_there_after_a_kill() {
         assert_eq!(answer.json::<Value>().await.unwrap()["name"], "t");
     }
     assert!(acknowledged.len() >= 20 * ROUNDS);
+    console.kill().unwrap();
+    console.wait().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// c13 and c14 have their checks where forwarding is; this is its promise: what was acknowledged arrives at the target as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_span_is_forwarded_over_kills() {
+    let target = support::Console::start().await;
+    let folder = std::env::temp_dir().join(format!("galileo-console-test-{}", Id::random()));
+    let database = folder.join("traces.db");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let forward = ["--forward".to_owned(), target.url("")];
+    let mut acknowledged: Vec<Id> = Vec::new();
+    for round in 0..ROUNDS {
+        let (mut console, address) = serve_with(&database, &forward);
+        let url = format!("{address}/v2/projects/{PROJECT}/spans");
+        for _ in 0..10 + round * 5 {
+            let (trace, span) = (Id::random(), Id::random());
+            let body = json!({"trace_id": trace, "parent_id": trace, "spans": [{"type": "tool", "id": span, "name": "t", "output": "o"}]});
+            assert_eq!(client.post(&url).json(&body).send().await.unwrap().status(), StatusCode::OK);
+            acknowledged.push(span);
+        }
+        console.kill().unwrap();
+        console.wait().unwrap();
+    }
+    let (mut console, address) = serve_with(&database, &forward);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    loop {
+        let status: Value =
+            client.get(format!("{address}/api/console/status")).send().await.unwrap().json().await.unwrap();
+        let line = &status["forward"][0];
+        if line["queued"] == 0 {
+            assert_eq!(
+                (&line["accepted"], &line["delivered"]),
+                (&json!(acknowledged.len()), &json!(acknowledged.len()))
+            );
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{status}");
+        tokio::task::yield_now().await;
+    }
+    for span in &acknowledged {
+        target.get(&format!("/v2/projects/{PROJECT}/spans/{span}")).await;
+    }
     console.kill().unwrap();
     console.wait().unwrap();
     std::fs::remove_dir_all(folder).unwrap();

@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ApiError;
 use super::body::JsonBytes;
 use crate::AppState;
+use crate::forward::ForwardStatus;
 use crate::store::Pruned;
 
 /// What to keep; at least one is needed, so that an empty request deletes nothing.
@@ -33,6 +34,24 @@ pub(super) async fn prune(State(state): State<AppState>, JsonBytes(body): JsonBy
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
-    let text = state.metrics.scrape(&state.store).await?;
+    let forwards = state.forwards.status(&state.store).await?;
+    let text = state.metrics.scrape(&state.store, &forwards).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+/// What a console says about itself.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    /// Bytes that the traces take.
+    database_bytes: i64,
+    traces: i64,
+    forward: Vec<ForwardStatus>,
+}
+
+/// `GET /api/console/status`
+pub(super) async fn status(State(state): State<AppState>) -> Result<Json<Status>, ApiError> {
+    let forward = state.forwards.status(&state.store).await?;
+    let (database_bytes, traces) = state.store.size().await?;
+    Ok(Json(Status { version: env!("CARGO_PKG_VERSION"), database_bytes, traces, forward }))
 }

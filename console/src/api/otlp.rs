@@ -7,13 +7,13 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{ApiError, body};
-use crate::AppState;
 use crate::ingest::otlp::proto::{ExportRequest, ExportResponse, PartialSuccess, RpcStatus};
 use crate::ingest::otlp::{self, Headers, Mapped, Rejected};
 use crate::ingest::raw::too_deep;
-use crate::model::Sources;
+use crate::model::{Id, Sources};
 use crate::store::{Part, SpanPart};
 use crate::time::now_ns;
+use crate::{AppState, forward};
 
 /// Bodies from this size on are decoded where they may block.
 const LARGE: usize = 64 * 1024;
@@ -34,7 +34,11 @@ pub(super) async fn traces(State(state): State<AppState>, request: Request) -> R
         }
     };
     let headers = named(request.headers());
-    match take(&state, encoding, headers, request).await {
+    let via = match via(&state, request.headers()) {
+        Ok(via) => via,
+        Err(error) => return refuse(encoding, error),
+    };
+    match take(&state, encoding, headers, via, request).await {
         Ok(rejected) => {
             let partial_success = (rejected.count > 0)
                 .then_some(PartialSuccess { rejected_spans: rejected.count, error_message: rejected.reason });
@@ -44,7 +48,13 @@ pub(super) async fn traces(State(state): State<AppState>, request: Request) -> R
     }
 }
 
-async fn take(state: &AppState, encoding: Encoding, headers: Headers, request: Request) -> Result<Rejected, ApiError> {
+async fn take(
+    state: &AppState,
+    encoding: Encoding,
+    headers: Headers,
+    via: String,
+    request: Request,
+) -> Result<Rejected, ApiError> {
     let body = body::read(request).await?;
     let size = body.len();
     let read = move || -> Result<_, ApiError> { Ok(otlp::map(decode(encoding, &body)?, &headers)) };
@@ -55,14 +65,15 @@ async fn take(state: &AppState, encoding: Encoding, headers: Headers, request: R
             .map_err(|_| ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read"))??,
     };
     if !mapped.is_empty() {
-        store(state, mapped).await?;
+        store(state, mapped, via).await?;
     }
     Ok(rejected)
 }
 
-async fn store(state: &AppState, mut mapped: Vec<Mapped>) -> Result<(), ApiError> {
+async fn store(state: &AppState, mut mapped: Vec<Mapped>, via: String) -> Result<(), ApiError> {
     let seen_ns = now_ns();
     let write = move |writer: &mut crate::store::Writer| {
+        writer.came_via(&via);
         for span in &mut mapped {
             let place = writer.place_by_names(&span.names)?;
             if let Some((id, text)) = &span.session {
@@ -92,6 +103,20 @@ fn decode(encoding: Encoding, body: &Bytes) -> Result<ExportRequest, ApiError> {
         }
         Encoding::Json if too_deep(body) => Err(wrong("arrays and objects nest too deep".to_owned())),
         Encoding::Json => serde_json::from_slice(body).map_err(|error| wrong(format!("not an OTLP request: {error}"))),
+    }
+}
+
+/// The consoles that a request came through; refused when this one is among them.
+fn via(state: &AppState, headers: &HeaderMap) -> Result<String, ApiError> {
+    let Some(value) = headers.get(forward::VIA) else { return Ok(String::new()) };
+    let ids: Option<Vec<Id>> =
+        value.to_str().ok().and_then(|text| text.split(',').map(|id| id.trim().parse().ok()).collect());
+    match ids {
+        Some(ids) if ids.contains(&state.forwards.id) || ids.len() > forward::HOPS => {
+            Err(ApiError::status(StatusCode::LOOP_DETECTED, "these spans were forwarded in a circle"))
+        }
+        Some(ids) => Ok(ids.iter().map(Id::to_hex).collect::<Vec<_>>().join(",")),
+        None => Err(ApiError::status(StatusCode::BAD_REQUEST, "the list of consoles in the header cannot be read")),
     }
 }
 

@@ -6,6 +6,7 @@ mod insights;
 mod prune;
 mod serve;
 mod show;
+mod status;
 mod tail;
 mod traces;
 
@@ -34,6 +35,8 @@ enum Command {
     Tail(tail::Tail),
     /// Say what traces spent their time on and what went wrong.
     Insights(insights::Insights),
+    /// Say how a running console does.
+    Status(status::Status),
     /// Write one trace as a file.
     Export(file::Export),
     /// Read traces from files.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
             Command::Show(show) => show.run().await,
             Command::Tail(tail) => tail.run().await,
             Command::Insights(insights) => insights.run().await,
+            Command::Status(status) => status.run().await,
             Command::Export(export) => export.run().await,
             Command::Import(import) => import.run().await,
             Command::Prune(prune) => prune.run().await,

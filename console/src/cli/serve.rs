@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::CliError;
+use crate::forward::{Target, TargetError, read_file};
 use crate::model::Id;
 use crate::{Config, serve};
 
@@ -35,10 +36,51 @@ pub(super) struct Serve {
     /// Forget the oldest traces when the database is larger than this many MiB; 0 is no limit.
     #[arg(long, default_value_t = 2048, env = "GALILEO_CONSOLE_KEEP_MIB")]
     keep_mib: u64,
+    #[command(flatten)]
+    forward: Forward,
+}
+
+/// Whereto every span is sent on, as OTLP.
+#[derive(Debug, Args)]
+struct Forward {
+    /// Send every span on to this OTLP address as well (repeatable): a Collector, Jaeger, Tempo, an agent.
+    #[arg(long = "forward", value_name = "URL", env = "GALILEO_CONSOLE_FORWARD", value_delimiter = ',')]
+    urls: Vec<String>,
+    /// A header for those requests (repeatable); `${VAR}` stands for an environment variable.
+    #[arg(long = "forward-header", value_name = "K=V")]
+    headers: Vec<String>,
+    /// Forward over http to other machines.
+    #[arg(long = "forward-insecure")]
+    insecure: bool,
+    /// A JSON file with targets that have headers of their own.
+    #[arg(long = "forward-config", value_name = "FILE", env = "GALILEO_CONSOLE_FORWARD_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Forward {
+    fn targets(&self) -> Result<Vec<Target>, CliError> {
+        let wrong = |error: TargetError| CliError(error.to_string());
+        let mut targets = Vec::new();
+        for url in &self.urls {
+            let mut target = if self.insecure { Target::insecure(url) } else { Target::new(url) }.map_err(wrong)?;
+            for header in &self.headers {
+                let (name, value) = header
+                    .split_once('=')
+                    .ok_or_else(|| CliError("--forward-header needs the form NAME=VALUE".to_owned()))?;
+                target = target.header(name, value).map_err(wrong)?;
+            }
+            targets.push(target);
+        }
+        if let Some(path) = &self.config {
+            targets.extend(read_file(path).map_err(CliError)?);
+        }
+        Ok(targets)
+    }
 }
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
+        let forward = self.forward.targets()?;
         let remote = !is_loopback(self.listen.ip());
         if remote && !self.allow_remote {
             return Err(CliError(format!(
@@ -71,6 +113,9 @@ impl Serve {
             Some(path) => announce(&format!("traces are kept in {}", path.display())),
             None => announce("traces are kept in memory"),
         }
+        for target in &forward {
+            announce(&format!("spans are forwarded to {target}"));
+        }
         if let Some(token) = &made_up {
             announce(&format!("token: {token}"));
         }
@@ -80,6 +125,7 @@ impl Serve {
             hosts,
             keep_for: (self.keep_days > 0).then(|| Duration::from_secs(self.keep_days * 86_400)),
             keep_bytes: (self.keep_mib > 0).then_some(self.keep_mib << 20),
+            forward,
         };
         serve(listener, config, stop_signal()).await.map_err(|error| CliError(error.to_string()))
     }

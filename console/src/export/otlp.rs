@@ -13,13 +13,54 @@ use crate::model::{Detail, Id, Outcome, SpanNode, SpanType, TraceView};
 /// The spans of one resource by scope.
 type Scopes = Vec<(Scope, Vec<Span>)>;
 
+/// A span on its way out by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    /// Its number in the store, and when it was due: what its queue knows it by.
+    pub(crate) span_no: i64,
+    pub(crate) due_ns: i64,
+    /// The id of its trace, for a sender that did not speak OTLP.
+    pub(crate) trace_id: [u8; 16],
+    pub(crate) parent_id: Option<[u8; 8]>,
+    pub(crate) session_id: Option<Id>,
+    pub(crate) node: SpanNode,
+}
+
+/// Single spans of any traces, together by resource and scope.
+pub(crate) fn batch(spans: &[Outgoing]) -> ExportRequest {
+    let mut groups = Groups::default();
+    for outgoing in spans {
+        groups.add(outgoing.node.clone(), None, outgoing.trace_id, outgoing.parent_id, outgoing.session_id);
+    }
+    groups.into_request()
+}
+
 /// The spans of a trace, together by resource and scope, in the order of the tree. `trace_id` is the id to write: readers that asked
 /// with a W3C id want the same one back, also where it differs in the bits that a UUID fixes; `None` writes what came in.
 pub(crate) fn request(view: TraceView, trace_id: Option<[u8; 16]>) -> ExportRequest {
     let ids: Vec<[u8; 8]> = view.spans.iter().map(span_id).collect();
     let summary = view.summary;
-    let mut groups: Vec<(Value, Scopes)> = Vec::new();
+    let mut groups = Groups::default();
     for node in view.spans {
+        let parent = node.parent_index.and_then(|index| ids.get(index)).copied().or_else(|| node.parent_id.map(low));
+        groups.add(node, trace_id, summary.id.0, parent, summary.session_id);
+    }
+    groups.into_request()
+}
+
+#[derive(Default)]
+struct Groups(Vec<(Value, Scopes)>);
+
+impl Groups {
+    /// `asked` is the trace id to write whatever came in, `trace_id` the one for spans that came by another protocol.
+    fn add(
+        &mut self,
+        node: SpanNode,
+        asked: Option<[u8; 16]>,
+        trace_id: [u8; 16],
+        parent: Option<[u8; 8]>,
+        session: Option<Id>,
+    ) {
         let otel = otel(&node).cloned().unwrap_or_default();
         let resource = otel.get("resource").cloned().unwrap_or_else(|| match &node.service {
             Some(service) => json!({"service.name": service}),
@@ -30,32 +71,34 @@ pub(crate) fn request(view: TraceView, trace_id: Option<[u8; 16]>) -> ExportRequ
             .and_then(|scope| serde_json::from_value(scope.clone()).ok())
             .unwrap_or_else(|| Scope { name: "galileo".to_owned(), version: String::new() });
         let own = otel.get("trace_id").and_then(Value::as_str).and_then(unhex::<16>);
-        let trace = trace_id.or(own).unwrap_or(summary.id.0);
-        let parent = node.parent_index.and_then(|index| ids.get(index)).copied().or_else(|| node.parent_id.map(low));
-        let span = span(node, &otel, trace, parent, summary.session_id);
+        let span = span(node, &otel, asked.or(own).unwrap_or(trace_id), parent, session);
         // Traces have few resources and scopes: looking from the end finds most at once.
-        let index = groups.iter().rposition(|(known, _)| *known == resource).unwrap_or_else(|| {
-            groups.push((resource, Vec::new()));
-            groups.len() - 1
+        let index = self.0.iter().rposition(|(known, _)| *known == resource).unwrap_or_else(|| {
+            self.0.push((resource, Vec::new()));
+            self.0.len() - 1
         });
-        let scopes = &mut groups[index].1;
+        let scopes = &mut self.0[index].1;
         match scopes.iter_mut().rev().find(|(known, _)| *known == scope) {
             Some((_, spans)) => spans.push(span),
             None => scopes.push((scope, vec![span])),
         }
     }
-    let resource_spans = groups
-        .into_iter()
-        .map(|(resource, scopes)| ResourceSpans {
-            resource: Some(Resource { attributes: attributes(resource.as_object().unwrap_or(&Map::new())) }),
-            scope_spans: scopes
-                .into_iter()
-                .map(|(scope, spans)| ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() })
-                .collect(),
-            ..ResourceSpans::default()
-        })
-        .collect();
-    ExportRequest { resource_spans }
+
+    fn into_request(self) -> ExportRequest {
+        let resource_spans = self
+            .0
+            .into_iter()
+            .map(|(resource, scopes)| ResourceSpans {
+                resource: Some(Resource { attributes: attributes(resource.as_object().unwrap_or(&Map::new())) }),
+                scope_spans: scopes
+                    .into_iter()
+                    .map(|(scope, spans)| ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() })
+                    .collect(),
+                ..ResourceSpans::default()
+            })
+            .collect();
+        ExportRequest { resource_spans }
+    }
 }
 
 fn otel(node: &SpanNode) -> Option<&Map<String, Value>> {
@@ -66,7 +109,8 @@ fn span_id(node: &SpanNode) -> [u8; 8] {
     otel(node).and_then(|otel| otel.get("span_id")?.as_str()).and_then(unhex).unwrap_or_else(|| low(node.id))
 }
 
-fn low(id: Id) -> [u8; 8] {
+/// The last half of an id.
+pub(crate) fn low(id: Id) -> [u8; 8] {
     let mut low = [0; 8];
     low.copy_from_slice(&id.0[8..]);
     low

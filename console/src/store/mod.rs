@@ -7,12 +7,14 @@ mod catalog;
 mod failure;
 mod list;
 mod merge;
+mod outbox;
 mod part;
 mod queue;
 mod retention;
 mod row;
 mod schema;
 mod search;
+pub(crate) mod service;
 mod session;
 mod span_table;
 #[cfg(test)]
@@ -34,6 +36,8 @@ pub(crate) use catalog::{NewSession, Target};
 pub use retention::Pruned;
 
 pub(crate) use merge::{Level, Rank, Record};
+pub use outbox::Account;
+pub(crate) use outbox::{Fate, Parcel, Settled, account, parcel};
 pub(crate) use part::{Part, Place, SpanPart, SpanUpdate, TracePart};
 pub(crate) use row::SpanKey;
 pub(crate) use search::{Column, Condition, Found, Hit, Kind, Operator, Search, Test};

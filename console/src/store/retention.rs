@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, outbox};
 use crate::time::now_ns;
 
 /// Traces that one transaction deletes.
@@ -20,6 +20,15 @@ pub struct Pruned {
 }
 
 impl Store {
+    /// Bytes in use, and how many traces there are.
+    pub(crate) async fn size(&self) -> Result<(i64, i64), StoreError> {
+        self.read(|connection| {
+            let traces = connection.query_row("SELECT COUNT(*) FROM traces", [], |row| row.get(0))?;
+            Ok((used_bytes(connection)?, traces))
+        })
+        .await
+    }
+
     /// Deletes traces that have not changed for `age`, and then the oldest until at most `bytes` are in use. `None` is no limit.
     /// The file shrinks by what was deleted.
     ///
@@ -39,6 +48,12 @@ impl Store {
     }
 }
 
+/// Bytes in use.
+fn used_bytes(connection: &Connection) -> Result<i64, StoreError> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+}
+
 /// The numbers of the next traces to delete.
 fn victims(connection: &Connection, before: Option<i64>, bytes: Option<u64>) -> Result<Vec<i64>, StoreError> {
     if let Some(before) = before {
@@ -52,8 +67,7 @@ fn victims(connection: &Connection, before: Option<i64>, bytes: Option<u64>) -> 
         }
     }
     let Some(limit) = bytes else { return Ok(Vec::new()) };
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let used = (pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?;
+    let used = used_bytes(connection)?;
     let excess = used as f64 - limit as f64;
     let (traces, first): (i64, Option<i64>) =
         connection
@@ -71,6 +85,7 @@ fn victims(connection: &Connection, before: Option<i64>, bytes: Option<u64>) -> 
 fn delete(connection: &Connection, traces: &[i64]) -> Result<u64, StoreError> {
     let mut spans = 0;
     for no in traces {
+        outbox::forget(connection, *no)?;
         spans += connection.prepare_cached("DELETE FROM spans WHERE trace_no = ?1")?.execute([no])? as u64;
         connection.prepare_cached("DELETE FROM places WHERE trace_no = ?1")?.execute([no])?;
         connection.prepare_cached("DELETE FROM traces WHERE no = ?1")?.execute([no])?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Each step brings a database from the version of its index to the next one. Steps are only ever added.
-const MIGRATIONS: [&str; 2] = ["
+const MIGRATIONS: [&str; 3] = ["
     CREATE TABLE projects (
         no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL
     );
@@ -62,6 +62,19 @@ const MIGRATIONS: [&str; 2] = ["
     ALTER TABLE traces ADD COLUMN updated_ns INTEGER NOT NULL DEFAULT 0;
     UPDATE traces SET updated_ns = start_ns;
     CREATE INDEX traces_updated ON traces (updated_ns, no);
+", "
+    -- The W3C id of a trace whose Galileo id has other bits.
+    ALTER TABLE traces ADD COLUMN w3c_id BLOB;
+    -- Whereto spans are forwarded, and what became of them.
+    CREATE TABLE targets (
+        no INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, accepted INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
+        rejected INTEGER NOT NULL DEFAULT 0, looped INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE outbox (
+        target_no INTEGER NOT NULL, span_no INTEGER NOT NULL, due_ns INTEGER NOT NULL, ended INTEGER NOT NULL, via TEXT NOT NULL,
+        PRIMARY KEY (target_no, span_no)
+    ) WITHOUT ROWID;
+    CREATE INDEX outbox_due ON outbox (target_no, due_ns);
 "];
 
 /// Opens the database for the writer, and creates or migrates it.

@@ -8,7 +8,7 @@ use super::part::Place;
 use super::row::{SpanColumns, SpanKey};
 use crate::model::{Outcome, Sources, SpanType, Tokens};
 
-/// Adds a span.
+/// Adds a span; its row's number.
 pub(super) fn insert(
     connection: &Connection,
     trace_no: i64,
@@ -16,7 +16,7 @@ pub(super) fn insert(
     place: Place,
     columns: &SpanColumns,
     record: &Record,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     connection
             .prepare_cached(
                 "INSERT INTO spans (trace_no, key, high, project_no, stream_no, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags, ranks, doc)
@@ -50,7 +50,7 @@ pub(super) fn insert(
                 record.to_ranks(),
                 record.to_doc(),
             ])?;
-    Ok(())
+    Ok(connection.last_insert_rowid())
 }
 
 /// Writes a span anew, under its row's number.

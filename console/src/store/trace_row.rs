@@ -65,6 +65,8 @@ pub(super) struct TraceRow {
     pub(super) place: Option<Place>,
     new_places: Vec<Place>,
     session: Option<Id>,
+    /// The id under which the trace travels in W3C headers, when that is another one.
+    w3c_id: Option<Id>,
     name: String,
     status_code: Option<i64>,
     start_ns: Option<i64>,
@@ -89,6 +91,7 @@ impl TraceRow {
             place: None,
             new_places: Vec::new(),
             session: None,
+            w3c_id: None,
             name: String::new(),
             status_code: None,
             start_ns: None,
@@ -104,7 +107,7 @@ impl TraceRow {
     pub(super) fn load(connection: &Connection, id: Id) -> Result<Option<TraceRow>, StoreError> {
         let mut statement = connection.prepare_cached(
             "SELECT no, project_no, stream_no, session_id, name, start_ns, end_ns, has_record, complete, status_code, span_count, open_count, error_count, tokens_input, tokens_output, tokens_total,
-             root_name, root_rank, root_start, root_key, services, ranks, doc FROM traces WHERE id = ?1",
+             root_name, root_rank, root_start, root_key, services, ranks, doc, w3c_id FROM traces WHERE id = ?1",
         )?;
         let found = statement
             .query_row([id.0.as_slice()], |row| {
@@ -119,6 +122,7 @@ impl TraceRow {
                     place: Some(Place { project_no: row.get(1)?, stream_no: row.get(2)? }),
                     new_places: Vec::new(),
                     session: super::optional_id_at(row, 3)?,
+                    w3c_id: super::optional_id_at(row, 23)?,
                     name: row.get(4)?,
                     status_code: row.get(9)?,
                     start_ns: row.get(5)?,
@@ -235,6 +239,19 @@ impl TraceRow {
         }
     }
 
+    /// Takes note of the W3C trace id that a span brings. Of several, the smallest that differs in nothing but the fixed bits.
+    pub(super) fn w3c_named(&mut self, record: &Record) {
+        let sent = || {
+            let otel = record.get("otel").filter(|otel| otel.contains("\"trace_id\""))?;
+            let otel: Otel<'_> = serde_json::from_str(otel).ok()?;
+            otel.trace_id.map(std::borrow::Cow::into_owned)
+        };
+        let named =
+            record.text("user_metadata\u{1f}w3c.trace_id").or_else(sent).and_then(|text| text.parse::<Id>().ok());
+        let order = |id: &Id| (id.as_v4() != self.id, *id);
+        self.w3c_id = [self.w3c_id, named].into_iter().flatten().min_by_key(order);
+    }
+
     fn read_extremes(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let (start, end): (Option<i64>, Option<i64>) = connection
             .prepare_cached("SELECT MIN(start_ns), MAX(start_ns + duration_ns) FROM spans WHERE trace_no = ?1")?
@@ -256,10 +273,10 @@ impl TraceRow {
         let place = self.place.unwrap_or(Place { project_no: 0, stream_no: 0 });
         let sql = if self.fresh {
             "INSERT INTO traces (no, id, project_no, stream_no, session_id, name, start_ns, end_ns, has_record, complete, status_code, span_count, open_count, error_count, tokens_input, tokens_output, tokens_total,
-             root_name, root_rank, root_start, root_key, version, services, ranks, doc, updated_ns) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)"
+             root_name, root_rank, root_start, root_key, version, services, ranks, doc, updated_ns, w3c_id) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)"
         } else {
             "UPDATE traces SET project_no=?3, stream_no=?4, session_id=?5, name=?6, start_ns=?7, end_ns=?8, has_record=?9, complete=?10, status_code=?11, span_count=?12, open_count=?13, error_count=?14,
-             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25, updated_ns=?26 WHERE no=?1 AND id=?2"
+             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25, updated_ns=?26, w3c_id=?27 WHERE no=?1 AND id=?2"
         };
         let (root_rank, root_start, root_key, root_name) = match &self.root {
             None => (2, 0, 0, ""),
@@ -292,6 +309,7 @@ impl TraceRow {
             self.record.to_ranks(),
             self.record.to_doc(),
             now_ns(),
+            self.w3c_id.map(|id| id.0),
         ])?;
         for place in &self.new_places {
             connection
@@ -300,6 +318,12 @@ impl TraceRow {
         }
         Ok(())
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Otel<'a> {
+    #[serde(borrow, default)]
+    trace_id: Option<std::borrow::Cow<'a, str>>,
 }
 
 /// When the trace's own record says that it began and ended.

@@ -15,6 +15,9 @@ const SEARCHED_ORPHANS: usize = 200;
 
 const COLUMNS: &str = "key, high, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags";
 
+/// All columns and the record of spans.
+pub(super) const FULL: &str = "SELECT key, high, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags, doc FROM spans";
+
 /// Spans with what the search of the Galileo API needs beside them.
 pub(super) const SEARCH: &str = "SELECT s.key, s.high, s.parent_key, s.parent_high, s.wire_key, s.wire_high, s.type, s.name, s.service, s.start_ns, s.duration_ns, s.ended, s.status_code, s.outcome, s.sources, s.tokens_input, s.tokens_output, s.tokens_total, s.model, s.error, s.flags, s.doc,
     t.id, t.session_id, p.id, l.id FROM spans s JOIN traces t ON t.no = s.trace_no JOIN projects p ON p.no = s.project_no JOIN streams l ON l.no = s.stream_no";
@@ -27,7 +30,7 @@ pub(super) fn trace(connection: &Connection, id: Id, depth: Depth) -> Result<Opt
     let detail = detail(&doc);
     let full = depth == Depth::Full;
     let sql = if full {
-        format!("SELECT {COLUMNS}, doc FROM spans WHERE trace_no = ?1")
+        format!("{FULL} WHERE trace_no = ?1")
     } else {
         format!("SELECT {COLUMNS} FROM spans WHERE trace_no = ?1")
     };
@@ -64,7 +67,7 @@ pub(super) fn span(connection: &Connection, id: Id, trace: Option<Id>) -> Result
         return Ok(None);
     };
     let mut loose = connection
-        .prepare_cached(&format!("SELECT {COLUMNS}, doc FROM spans WHERE no = ?1"))?
+        .prepare_cached(&format!("{FULL} WHERE no = ?1"))?
         .query_row([no], |row| read_span(row, trace_id, true))?;
     if loose.node.service.is_none() {
         loose.node.service = inherited_service(connection, trace_id, loose.parent)?;

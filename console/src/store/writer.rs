@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
 use super::merge::Record;
+use super::outbox::Outbox;
 use super::part::{Part, Place, SpanPart, SpanUpdate, TracePart};
 use super::queue::Job;
 use super::row::{SpanColumns, SpanKey};
@@ -26,6 +27,7 @@ pub(crate) struct Writer {
     version: u64,
     /// Updates that wait for their span; the look-up is skipped while there are none.
     pending: i64,
+    pub(super) outbox: Outbox,
     places: HashMap<i64, (Id, Id)>,
     /// Places that senders named, so that a span costs no look-up.
     pub(super) named_places: HashMap<Names, Place>,
@@ -42,6 +44,7 @@ impl Writer {
             next_trace_no: 1,
             version: 0,
             pending: 0,
+            outbox: Outbox::default(),
             places: HashMap::new(),
             named_places: HashMap::new(),
             sessions: HashSet::new(),
@@ -57,6 +60,7 @@ impl Writer {
         self.places.clear();
         self.sessions.clear();
         self.named_places.clear();
+        self.outbox.reset();
         (self.next_trace_no, self.version) = self.connection.query_row(
             "SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces",
             [],
@@ -122,10 +126,12 @@ impl Writer {
 
     fn insert_span(&mut self, trace: &mut TraceRow, place: Place, news: &News<'_>) -> Result<(), StoreError> {
         let columns = SpanColumns::derive(news.record, trace.id, news.ended, news.sources, news.seen_ns);
-        span_table::insert(&self.connection, trace.no, news.key, place, &columns, news.record)?;
+        let no = span_table::insert(&self.connection, trace.no, news.key, place, &columns, news.record)?;
+        self.outbox.queue(&self.connection, no, columns.ended, true)?;
         if trace.fresh {
             self.fresh_keys.insert((trace.no, news.key.key));
         }
+        trace.w3c_named(news.record);
         trace.span_arrived(news.key, &columns, news.record.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
@@ -146,6 +152,8 @@ impl Writer {
             return Ok(()); // A repeat.
         }
         span_table::update(&self.connection, existing.no, high, &after, &merged)?;
+        self.outbox.queue(&self.connection, existing.no, after.ended, false)?;
+        trace.w3c_named(&merged);
         trace.span_changed(news.key, &before, &after, merged.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
@@ -239,8 +247,19 @@ impl Writer {
         Ok(ids)
     }
 
+    /// The deliveries that follow, up to the end of the job, came through these consoles.
+    pub(crate) fn came_via(&mut self, consoles: &str) {
+        self.outbox.via.push_str(consoles);
+    }
+
+    fn apply(&mut self, job: &mut Box<dyn Job>) -> Result<(), StoreError> {
+        self.outbox.via.clear();
+        job.apply(self)
+    }
+
     /// Writes the touched traces and returns what changed.
     fn flush(&mut self) -> Result<Vec<Change>, StoreError> {
+        self.outbox.flush(&self.connection)?;
         if self.traces.is_empty() {
             return Ok(Vec::new());
         }
@@ -262,7 +281,7 @@ impl Writer {
     pub(super) fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let result =
-            jobs.iter_mut().try_for_each(|job| job.apply(self)).and_then(|()| self.flush()).and_then(|changes| {
+            jobs.iter_mut().try_for_each(|job| self.apply(job)).and_then(|()| self.flush()).and_then(|changes| {
                 self.connection.prepare_cached("COMMIT")?.execute([])?;
                 Ok(changes)
             });

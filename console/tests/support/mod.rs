@@ -28,9 +28,14 @@ impl Console {
     }
 
     pub(crate) async fn with(config: Config) -> Console {
+        Console::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), config).await
+    }
+
+    /// On a listener whose port somebody knows already.
+    pub(crate) async fn on(listener: TcpListener, config: Config) -> Console {
         static CRYPTOGRAPHY: Once = Once::new();
-        CRYPTOGRAPHY.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Fails only when one is installed already, which is as good.
+        CRYPTOGRAPHY.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {

@@ -1,10 +1,7 @@
 //! `GET /metrics` over a socket.
-#![allow(clippy::unwrap_used)]
 
-mod support;
-
+use crate::support::{Console, PROJECT, SPAN, TRACE};
 use serde_json::json;
-use support::{Console, PROJECT, SPAN, TRACE};
 
 const CHILD: &str = "44444444-4444-4444-8444-444444444402";
 
