@@ -21,6 +21,11 @@ pub struct Status {
     pub exporters: Vec<ExporterStatus>,
     /// Spans that kept their end but lost a captured value, because the memory for waiting records was used up.
     pub values_cut: u64,
+    /// How often the SDK's worker had to begin again after a panic.
+    pub worker_restarts: u64,
+    /// With [`SpoolMode::Always`](crate::config::SpoolMode::Always): records that could not be written to disk, because it was full or
+    /// failed. They are in memory, and a crash would lose them.
+    pub unwritten_records: u64,
     /// Headers of requests that were refused since the process began, by header and reason.
     pub rejected_headers: RejectedHeaders,
 }

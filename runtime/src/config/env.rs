@@ -117,7 +117,8 @@ variables! {
     QUEUE_BYTES: usize = "GALILEO_QUEUE_BYTES", "32MiB", parse::bytes_from_64k;
     /// Largest request body before compression.
     MAX_BODY_BYTES: usize = "GALILEO_MAX_BODY_BYTES", "5MiB", parse::bytes_from_4k;
-    /// `off`, or `on_failure`: spans go to disk while the backend fails, and at shutdown what could not be delivered.
+    /// `off`; `on_failure`: spans go to disk while the backend fails, and at shutdown what could not be delivered; `always`: every record
+    /// is on disk before the call that made it returns.
     SPOOL: SpoolMode = "GALILEO_SPOOL", "on_failure", parse::spool_mode;
     /// Folder of the spool; else `spool` in GALILEO_HOME_DIR.
     SPOOL_DIR: String = "GALILEO_SPOOL_DIR", "", parse::text;

@@ -7,6 +7,7 @@ mod env;
 mod login;
 mod parse;
 mod propagation;
+mod redaction;
 mod sampling;
 mod secret;
 mod service;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 pub use self::env::{VARIABLES, Variable};
+pub use self::redaction::RedactionRule;
 pub use crate::diag::LogLevel;
 
 pub(crate) use self::endpoint::Endpoint;
@@ -71,6 +73,9 @@ pub enum SpoolMode {
     /// While the backend fails, when the memory is used up, and at shutdown what could not be delivered.
     #[default]
     OnFailure,
+    /// At once: every record is on disk before the call that made it returns, so that a killed process loses nothing. Costs the calling
+    /// thread some microseconds a record, the masking of values included.
+    Always,
 }
 
 /// Whether request bodies are compressed.

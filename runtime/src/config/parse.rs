@@ -56,8 +56,8 @@ pub(super) fn mode(text: &str) -> Parsed<Mode> {
 }
 
 pub(super) fn spool_mode(text: &str) -> Parsed<SpoolMode> {
-    let names = [("off", SpoolMode::Off), ("on_failure", SpoolMode::OnFailure)];
-    one_of(text, &names).ok_or("`off` or `on_failure`")
+    let names = [("off", SpoolMode::Off), ("on_failure", SpoolMode::OnFailure), ("always", SpoolMode::Always)];
+    one_of(text, &names).ok_or("`off`, `on_failure` or `always`")
 }
 
 pub(super) fn compression(text: &str) -> Parsed<CompressionSetting> {

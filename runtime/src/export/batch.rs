@@ -8,6 +8,8 @@ use crate::diag;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::exporter::SpanRecord;
 use crate::pipeline::gate::Gate;
+use crate::pipeline::record::StartFlags;
+use crate::pipeline::spool::{self, Label, Shelf, Spool};
 use crate::pipeline::stats::{Counters, DropReason};
 use crate::pipeline::store::{Changes, Key, Store};
 use futures::stream::{FuturesUnordered, Stream};
@@ -58,6 +60,11 @@ pub(crate) trait Protocol: Send {
 
     /// What an answer means.
     fn judge(&mut self, answer: &Answer) -> Verdict;
+
+    /// What a span has to say on disk beside what is in it, so that it can be sent by another process.
+    fn label(&self, _record: &SpanRecord<'_>) -> Label {
+        Label::default()
+    }
 }
 
 /// What to do about an answer.
@@ -96,7 +103,7 @@ struct Waiting {
     strikes: u8,
 }
 
-type Exchange = Pin<Box<dyn Future<Output = (Vec<Waiting>, Result<Answer, TransportError>)> + Send>>;
+type Exchange = Pin<Box<dyn Future<Output = (u64, Result<Answer, TransportError>)> + Send>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send>>;
 
 /// The destination.
@@ -108,12 +115,16 @@ pub(crate) struct Batches<P> {
     counters: Arc<Counters>,
     waiting: VecDeque<Waiting>,
     under_way: FuturesUnordered<Exchange>,
+    /// The spans of the requests under way, by the number of each.
+    sent: Vec<(u64, Vec<Waiting>)>,
+    requests: u64,
     /// The question before the first spans, once there are any.
     opening: Option<Opening>,
     asked: bool,
     gate: Gate,
     hurried: bool,
     most_spans: usize,
+    shelf: Shelf,
 }
 
 impl<P: Protocol> Batches<P> {
@@ -123,8 +134,10 @@ impl<P: Protocol> Batches<P> {
         transport: Transport,
         service: Arc<ServiceSettings>,
         limits: BatchLimits,
+        spool: Option<Spool>,
     ) -> Self {
         Self {
+            shelf: Shelf::new(spool),
             protocol,
             transport,
             service,
@@ -132,6 +145,8 @@ impl<P: Protocol> Batches<P> {
             counters: Arc::new(Counters::new(name)),
             waiting: VecDeque::new(),
             under_way: FuturesUnordered::new(),
+            sent: Vec::new(),
+            requests: 0,
             opening: None,
             asked: false,
             gate: Gate::default(),
@@ -182,11 +197,10 @@ impl<P: Protocol> Batches<P> {
         }
         let batch: Vec<Waiting> = self.waiting.drain(..count).collect();
         self.counters.request();
-        let transport = self.transport.clone();
-        self.under_way.push(Box::pin(async move {
-            let answer = transport.send(request).await;
-            (batch, answer)
-        }));
+        self.requests += 1;
+        let (transport, number) = (self.transport.clone(), self.requests);
+        self.sent.push((number, batch));
+        self.under_way.push(Box::pin(async move { (number, transport.send(request).await) }));
     }
 
     fn encode(&mut self, store: &Store, count: usize) -> Request {
@@ -229,7 +243,7 @@ impl<P: Protocol> Batches<P> {
                 }
                 self.counters.deliver(batch.len() as u64 - refused);
                 self.counters.drop_spans(DropReason::Rejected, refused);
-                release(store, batch);
+                self.release(store, batch);
             }
             Verdict::Again => self.put_back(batch),
             Verdict::Split if batch.len() > 1 => {
@@ -281,7 +295,54 @@ impl<P: Protocol> Batches<P> {
 
     fn give_up(&mut self, store: &mut Store, reason: DropReason, batch: Vec<Waiting>) {
         self.counters.drop_spans(reason, batch.len() as u64);
-        release(store, batch);
+        self.release(store, batch);
+    }
+
+    /// The fate of these is decided.
+    fn release(&mut self, store: &mut Store, batch: Vec<Waiting>) {
+        let mut restored = 0;
+        for waiting in batch {
+            restored += u64::from(is_restored(store, &waiting));
+            store.release_span(waiting.key);
+        }
+        self.shelf.done(restored);
+    }
+
+    /// Moves the oldest spans to the disk until `bytes` are free; says how many bytes that were.
+    fn shelve(&mut self, store: &mut Store, bytes: usize) -> usize {
+        let (mut freed, mut count) = (0, 0);
+        if !self.shelf.is_there() {
+            return 0;
+        }
+        let facts: Vec<_> = spool::facts(&self.service).collect();
+        while freed < bytes {
+            // What was read back is still in its file.
+            let Some(waiting) = self.waiting.front().filter(|waiting| !is_restored(store, waiting)) else { break };
+            let key = waiting.key;
+            let mut label = self.protocol.label(&SpanRecord { span: store.span(key), service: &self.service });
+            label.flags = StartFlags::SPOOLED;
+            if !self.shelf.write(store, key, &label, &facts) {
+                break;
+            }
+            self.waiting.pop_front();
+            freed += store.span(key).bytes();
+            count += 1;
+            store.release_span(key);
+        }
+        self.counters.spool(count);
+        freed
+    }
+
+    /// Reads spans back from the disk, when there is time and room for them.
+    fn restore(&mut self, store: &mut Store, now: Duration) {
+        if self.gate.is_failing() || !self.gate.is_open(now) || self.waiting.len() >= self.most_spans() {
+            return;
+        }
+        let Some(changes) = self.shelf.restore(store, &self.counters, now) else { return };
+        for &key in &changes.started {
+            self.protocol.started(&SpanRecord { span: store.span(key), service: &self.service });
+        }
+        self.waiting.extend(changes.ended.iter().map(|&key| Waiting { key, since: now, strikes: 0 }));
     }
 
     /// Lets go of what has waited too long.
@@ -295,10 +356,8 @@ impl<P: Protocol> Batches<P> {
     }
 }
 
-fn release(store: &mut Store, batch: Vec<Waiting>) {
-    for waiting in batch {
-        store.release_span(waiting.key);
-    }
+fn is_restored(store: &Store, waiting: &Waiting) -> bool {
+    store.span(waiting.key).flags.has(StartFlags::SPOOLED)
 }
 
 impl<P: Protocol> Destination for Batches<P> {
@@ -323,6 +382,7 @@ impl<P: Protocol> Destination for Batches<P> {
 
     fn pump(&mut self, store: &mut Store, now: Duration) {
         self.expire(store, now);
+        self.restore(store, now);
         while self.is_due(now) && !self.open() {
             self.send(store);
         }
@@ -342,8 +402,11 @@ impl<P: Protocol> Destination for Batches<P> {
             }
             progress = Poll::Ready(());
         }
-        while let Poll::Ready(Some((batch, answer))) = Pin::new(&mut self.under_way).poll_next(cx) {
-            self.answered(store, now, batch, answer);
+        while let Poll::Ready(Some((number, answer))) = Pin::new(&mut self.under_way).poll_next(cx) {
+            if let Some(at) = self.sent.iter().position(|(sent, _)| *sent == number) {
+                let (_, batch) = self.sent.swap_remove(at);
+                self.answered(store, now, batch, answer);
+            }
             progress = Poll::Ready(());
         }
         progress
@@ -360,7 +423,16 @@ impl<P: Protocol> Destination for Batches<P> {
     }
 
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.under_way.is_empty()
+        // What is on disk counts as settled while the backend is not well; else it goes out as well.
+        let disk = self.shelf.is_empty() || self.gate.is_failing() || self.gate.opens_at() > Duration::ZERO;
+        self.waiting.is_empty() && self.under_way.is_empty() && disk
+    }
+
+    fn spill(&mut self, store: &mut Store, bytes: usize) {
+        // While the backend is well it is faster than the disk and back.
+        if self.gate.is_failing() || self.gate.opens_at() > Duration::ZERO {
+            self.shelve(store, bytes);
+        }
     }
 
     fn hurry(&mut self, now: Duration) {
@@ -369,7 +441,7 @@ impl<P: Protocol> Destination for Batches<P> {
     }
 
     fn relieve(&mut self, store: &mut Store, bytes: usize) {
-        let mut freed = 0;
+        let mut freed = self.shelve(store, bytes);
         let mut dropped = Vec::new();
         while freed < bytes {
             let Some(waiting) = self.waiting.pop_front() else { break };
@@ -380,10 +452,27 @@ impl<P: Protocol> Destination for Batches<P> {
     }
 
     fn shut_down(&mut self, store: &mut Store) {
-        // What is under way may have arrived; nobody can tell any more.
+        // What is under way may have arrived; nobody can tell any more, so it is kept as well.
+        self.under_way.clear();
+        for (_, batch) in std::mem::take(&mut self.sent) {
+            self.put_back(batch);
+        }
+        if self.shelf.is_there() {
+            let (restored, own): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut self.waiting).into_iter().partition(|waiting| is_restored(store, waiting));
+            // Its file stays.
+            self.counters.spool(restored.len() as u64);
+            for waiting in restored {
+                store.release_span(waiting.key);
+            }
+            self.waiting = own.into();
+            self.shelve(store, usize::MAX);
+            self.shelf.shut_down();
+        }
         let lost = self.counters.account(0).queued;
         self.counters.drop_spans(DropReason::Shutdown, lost);
-        release(store, self.waiting.drain(..).collect());
-        self.under_way.clear();
+        for waiting in self.waiting.drain(..) {
+            store.release_span(waiting.key);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::guard::Guard;
 use super::running;
-use crate::config::{self, LogLevel, Mode, Secret, Settings, Source, SpoolMode, var};
+use crate::config::{self, LogLevel, Mode, RedactionRule, Secret, Settings, Source, SpoolMode, var};
 use crate::error::InitError;
 use crate::export::Exporter;
 use crate::propagation::Propagators;
@@ -57,6 +57,7 @@ pub struct ConfigBuilder {
     pub(super) exporters: Vec<Box<dyn Exporter>>,
     pub(super) propagators: Option<Propagators>,
     pub(super) sampler: Option<Sampler>,
+    pub(super) redaction: Vec<RedactionRule>,
     dotenv: Dotenv,
 }
 
@@ -186,6 +187,7 @@ impl ConfigBuilder {
         let text = match mode {
             SpoolMode::Off => "off",
             SpoolMode::OnFailure => "on_failure",
+            SpoolMode::Always => "always",
         };
         self.set(var::SPOOL.name, text)
     }
@@ -203,6 +205,12 @@ impl ConfigBuilder {
     /// The longest captured value in bytes (`GALILEO_MAX_VALUE_BYTES`).
     pub fn max_value_bytes(self, bytes: usize) -> Self {
         self.set(var::MAX_VALUE_BYTES.name, bytes.to_string())
+    }
+
+    /// One more rule for what is masked in captured values, beside the well-known shapes that `GALILEO_REDACT_VALUES` stands for.
+    pub fn redact(mut self, rule: RedactionRule) -> Self {
+        self.redaction.push(rule);
+        self
     }
 
     /// The memory that spans may take before they are sent, in bytes (`GALILEO_QUEUE_BYTES`).

@@ -6,91 +6,108 @@ use crate::config::{ExporterKind, Mode, ServiceSettings, Settings};
 use crate::error::InitError;
 use crate::export::{Exporter, Pretty};
 use crate::pipeline::destination::Destination;
+use crate::pipeline::spool::{self, Spool};
 use crate::pipeline::whole::WholeSpans;
+
+/// Where spans go, and the names of the folders in which each may keep spans on disk.
+pub(super) struct Destinations {
+    pub(super) all: Vec<Box<dyn Destination>>,
+    pub(super) folders: Vec<String>,
+}
 
 /// Every destination that the settings name, and the program's own.
 pub(super) fn all(
     settings: &Settings,
     exporters: Vec<Box<dyn Exporter>>,
     service: &Arc<ServiceSettings>,
-) -> Result<Vec<Box<dyn Destination>>, InitError> {
-    let distributed = settings.mode == Mode::Distributed;
-    let mut all: Vec<Box<dyn Destination>> = Vec::new();
+) -> Result<Destinations, InitError> {
+    let mut made = Destinations { all: Vec::new(), folders: Vec::new() };
     for kind in &settings.exporters {
-        all.push(built_in(*kind, settings, service, distributed)?);
+        match kind {
+            ExporterKind::Galileo => made.galileo(settings, service)?,
+            ExporterKind::Stdout => made.exporter(Box::new(Pretty::default()), settings, service),
+            ExporterKind::Otlp => made.otlp(settings, service)?,
+            ExporterKind::LangSmith => made.langsmith(settings, service)?,
+        }
     }
     for exporter in exporters {
-        all.push(Box::new(WholeSpans::new(exporter, service.clone(), distributed)));
+        made.exporter(exporter, settings, service);
     }
-    Ok(all)
+    Ok(made)
 }
 
-fn built_in(
-    kind: ExporterKind,
-    settings: &Settings,
-    service: &Arc<ServiceSettings>,
-    distributed: bool,
-) -> Result<Box<dyn Destination>, InitError> {
-    match kind {
-        ExporterKind::Galileo => galileo(settings, service),
-        ExporterKind::Stdout => {
-            let exporter = Pretty::default();
-            Ok(Box::new(WholeSpans::new(Box::new(exporter), service.clone(), distributed)))
-        }
-        ExporterKind::Otlp => otlp(settings, service),
-        ExporterKind::LangSmith => langsmith(settings, service),
+impl Destinations {
+    /// The spool of a destination; `destination` tells it from others of the same kind.
+    fn spool(&mut self, settings: &Settings, exporter: &str, destination: &str) -> Option<Spool> {
+        let name = spool::name(exporter, destination);
+        let made = Spool::in_folder(&settings.spool, &name).map(|spool| spool.within(settings.limits.queue));
+        self.folders.push(name);
+        made
     }
-}
 
-#[cfg(feature = "galileo")]
-fn galileo(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    use crate::export::galileo::GalileoDestination;
-    use crate::export::transport::Transport;
-    use crate::pipeline::spool::Spool;
-    let galileo = settings.galileo.clone().ok_or_else(|| missing("galileo"))?;
-    let transport = Transport::new(&galileo.api)?;
-    let spool = Spool::new(&settings.spool, "galileo", &galileo.identity(settings.mode));
-    let spool = spool.map(|spool| spool.within(settings.limits.queue));
-    Ok(Box::new(GalileoDestination::new(
-        galileo,
-        transport,
-        settings.mode,
-        settings.trace_linger,
-        settings.limits,
-        service.clone(),
-        spool,
-    )))
-}
+    fn exporter(&mut self, exporter: Box<dyn Exporter>, settings: &Settings, service: &Arc<ServiceSettings>) {
+        // Two of one name are told apart by their order; what they send to is known to nobody but them.
+        let identity = format!("{} {}", service.name, self.all.len());
+        let spool = self.spool(settings, exporter.name(), &identity);
+        let distributed = settings.mode == Mode::Distributed;
+        self.all.push(Box::new(WholeSpans::new(exporter, service.clone(), distributed, spool)));
+    }
 
-#[cfg(not(feature = "galileo"))]
-fn galileo(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    Err(missing("galileo"))
-}
+    #[cfg(feature = "galileo")]
+    fn galileo(&mut self, settings: &Settings, service: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        use crate::export::galileo::GalileoDestination;
+        use crate::export::transport::Transport;
+        let galileo = settings.galileo.clone().ok_or_else(|| missing("galileo"))?;
+        let transport = Transport::new(&galileo.api)?;
+        let spool = self.spool(settings, "galileo", &galileo.identity(settings.mode));
+        self.all.push(Box::new(GalileoDestination::new(
+            galileo,
+            transport,
+            settings.mode,
+            settings.trace_linger,
+            settings.limits,
+            service.clone(),
+            spool,
+        )));
+        Ok(())
+    }
 
-#[cfg(feature = "otlp")]
-fn otlp(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    use crate::export::batch::BatchLimits;
-    let otlp = settings.otlp.as_ref().ok_or_else(|| missing("otlp"))?;
-    let limits = BatchLimits { body: settings.limits.body, age: settings.spool.max_age };
-    Ok(Box::new(crate::export::otlp::destination(otlp, service, limits)?))
-}
+    #[cfg(not(feature = "galileo"))]
+    fn galileo(&mut self, _: &Settings, _: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        Err(missing("galileo"))
+    }
 
-#[cfg(not(feature = "otlp"))]
-fn otlp(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    Err(missing("otlp"))
-}
+    #[cfg(feature = "otlp")]
+    fn otlp(&mut self, settings: &Settings, service: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        use crate::export::batch::BatchLimits;
+        let otlp = settings.otlp.as_ref().ok_or_else(|| missing("otlp"))?;
+        let limits = BatchLimits { body: settings.limits.body, age: settings.spool.max_age };
+        // The resource of a request names the service, so another service's spans are none of ours.
+        let spool = self.spool(settings, "otlp", &format!("{} {}", otlp.url, service.name));
+        self.all.push(Box::new(crate::export::otlp::destination(otlp, service, limits, spool)?));
+        Ok(())
+    }
 
-#[cfg(feature = "langsmith")]
-fn langsmith(settings: &Settings, service: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    use crate::export::batch::BatchLimits;
-    let langsmith = settings.langsmith.as_ref().ok_or_else(|| missing("langsmith"))?;
-    let limits = BatchLimits { body: settings.limits.body, age: settings.spool.max_age };
-    Ok(Box::new(crate::export::langsmith::destination(langsmith, service, limits)?))
-}
+    #[cfg(not(feature = "otlp"))]
+    fn otlp(&mut self, _: &Settings, _: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        Err(missing("otlp"))
+    }
 
-#[cfg(not(feature = "langsmith"))]
-fn langsmith(_: &Settings, _: &Arc<ServiceSettings>) -> Result<Box<dyn Destination>, InitError> {
-    Err(missing("langsmith"))
+    #[cfg(feature = "langsmith")]
+    fn langsmith(&mut self, settings: &Settings, service: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        use crate::export::batch::BatchLimits;
+        let langsmith = settings.langsmith.as_ref().ok_or_else(|| missing("langsmith"))?;
+        let limits = BatchLimits { body: settings.limits.body, age: settings.spool.max_age };
+        let identity = format!("{} {} {}", langsmith.url, langsmith.project, service.name);
+        let spool = self.spool(settings, "langsmith", &identity);
+        self.all.push(Box::new(crate::export::langsmith::destination(langsmith, service, limits, spool)?));
+        Ok(())
+    }
+
+    #[cfg(not(feature = "langsmith"))]
+    fn langsmith(&mut self, _: &Settings, _: &Arc<ServiceSettings>) -> Result<(), InitError> {
+        Err(missing("langsmith"))
+    }
 }
 
 fn missing(exporter: &'static str) -> InitError {

@@ -118,6 +118,9 @@ pub async fn flush_async(timeout: Duration) -> Report {
 }
 
 fn end(running: &Running, timeout: Duration) -> Report {
+    // In the child of a fork another worker may have taken the place of the one that this guard was made for.
+    let current = running::current().filter(|current| current.is_same(running));
+    let running = current.as_ref().unwrap_or(running);
     // First nobody records any more, then what was recorded is delivered; only then may another `init` begin.
     if let Some(worker) = &running.worker {
         crate::pipeline::global::uninstall(worker.queue());
@@ -130,12 +133,22 @@ fn end(running: &Running, timeout: Duration) -> Report {
 }
 
 fn wait(worker: &Arc<Worker>, timeout: Duration, last: bool) -> Report {
+    if worker.is_from_parent() {
+        // Its books are the parent's, and nobody would answer.
+        return Report::default();
+    }
     let answered = worker.ask(timeout, last).wait(timeout.saturating_add(GRACE));
     let mut accounts = worker.accounts();
     if last && !answered {
-        // The worker is held up by somebody's exporter; what it still has will not be asked for again.
+        // The worker is held up by somebody's exporter; what it still has will not be asked for again, unless it is on disk already.
+        let journal = worker.queue().journal().is_some_and(|journal| journal.unwritten() == 0);
         for account in &mut accounts {
-            account.dropped.add(DropReason::Shutdown, std::mem::take(&mut account.queued));
+            let left = std::mem::take(&mut account.queued);
+            if journal {
+                account.spooled += left;
+            } else {
+                account.dropped.add(DropReason::Shutdown, left);
+            }
         }
     }
     Report::of(accounts)

@@ -3,17 +3,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::builder::ConfigBuilder;
-use super::destinations;
+use super::destinations::{self, Destinations};
 use super::guard::Guard;
 use crate::capture;
-use crate::config::{Mode, PropagatorKind, SamplingSettings, ServiceSettings, Settings};
+use crate::config::{Mode, PropagatorKind, RedactionRule, SamplingSettings, ServiceSettings, Settings};
 use crate::diag;
 use crate::error::InitError;
 use crate::http::{AllowedHosts, allow_hosts};
-use crate::pipeline::destination::Destination;
 use crate::pipeline::queue::Queue;
+use crate::pipeline::redact::Redaction;
+use crate::pipeline::spool::Journal;
 use crate::pipeline::worker::{Rules, Waker, Worker};
-use crate::pipeline::{flush, global};
+use crate::pipeline::{flush, fork, global};
 use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
 use crate::status::{ExporterStatus, Status};
@@ -30,6 +31,23 @@ pub(super) struct Running {
     pub(super) worker: Option<Arc<Worker>>,
     mode: Mode,
     service: Arc<ServiceSettings>,
+    /// What it was made from, for the child of a fork.
+    plan: Arc<Plan>,
+}
+
+/// What a pipeline is made from.
+struct Plan {
+    settings: Settings,
+    redaction: Vec<RedactionRule>,
+    /// The program gave exporters of its own, of which there is only one each.
+    has_own_exporters: bool,
+}
+
+impl Running {
+    /// Whether both are what one `init` has started.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
 }
 
 fn lock() -> MutexGuard<'static, Option<Running>> {
@@ -50,13 +68,14 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
     diag::set_level(settings.log_level);
     let id = global::next_generation();
     let service = Arc::new(settings.service.clone());
-    let mut started = Running { id, worker: None, mode: settings.mode, service: service.clone() };
-    let ConfigBuilder { exporters, propagators, sampler, .. } = builder;
+    let ConfigBuilder { exporters, propagators, sampler, redaction, .. } = builder;
+    let plan = Arc::new(Plan { settings: settings.clone(), redaction, has_own_exporters: !exporters.is_empty() });
+    let mut started = Running { id, worker: None, mode: settings.mode, service, plan };
     if settings.recording {
-        let destinations = destinations::all(&settings, exporters, &service)?;
-        if !destinations.is_empty() {
+        let destinations = destinations::all(&settings, exporters, &started.service)?;
+        if !destinations.all.is_empty() {
             // Made before anything global changes, so that a failure leaves no trace.
-            started.worker = start_worker(&settings, destinations, id);
+            started.worker = start_worker(&started.plan, destinations, &started.service, id);
         }
     }
     if let Some(worker) = &started.worker {
@@ -72,6 +91,7 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
         }
         let sampler = sampler.unwrap_or_else(|| sampler_of(settings.sampling));
         flush::install(Arc::downgrade(worker), settings.flush_before_response, settings.flush_timeout);
+        fork::watch(restart_in_child);
         global::install(worker.queue(), settings.mode == Mode::Distributed, sampler);
     }
     *running = Some(started.clone());
@@ -79,12 +99,21 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
 }
 
 /// Starts the worker. Without a thread nothing is recorded, and that is said; the program runs on.
-fn start_worker(settings: &Settings, destinations: Vec<Box<dyn Destination>>, id: u32) -> Option<Arc<Worker>> {
+fn start_worker(
+    plan: &Plan,
+    destinations: Destinations,
+    service: &ServiceSettings,
+    generation: u32,
+) -> Option<Arc<Worker>> {
+    let settings = &plan.settings;
+    let redaction = Redaction::new(settings.redact_values, plan.redaction.clone());
+    // What goes to disk on the calling thread is masked there, and what the worker gets is masked again, by the worker.
+    let journal = Journal::new(&settings.spool, &destinations.folders, service, redaction.clone()).map(Arc::new);
     let waker = Waker::new();
-    let queue = Arc::new(Queue::new(id, settings.limits.queue / HAND_OFF_SHARE, waker.callback()));
+    let queue = Queue::new(generation, settings.limits.queue / HAND_OFF_SHARE, waker.callback()).with_journal(journal);
     let memory = settings.limits.queue - settings.limits.queue / HAND_OFF_SHARE;
-    let rules = Rules { memory, redact_values: settings.redact_values };
-    match Worker::start(queue, waker, destinations, rules) {
+    let rules = Rules { memory, redaction, spool: settings.spool.clone() };
+    match Worker::start(Arc::new(queue), waker, destinations.all, rules) {
         Ok(worker) => Some(Arc::new(worker)),
         Err(error) => {
             diag::error(
@@ -94,6 +123,39 @@ fn start_worker(settings: &Settings, destinations: Vec<Box<dyn Destination>>, id
             None
         }
     }
+}
+
+/// This process is the child of a fork: it has the pipeline's memory and not its thread. Starts another one, with ids and a spool of its
+/// own; what the parent has not sent is the parent's to send.
+fn restart_in_child() {
+    let worker = renewed();
+    global::replace(worker.as_ref().map(|worker| worker.queue()));
+    if worker.is_none() {
+        diag::warn(
+            "forked",
+            format_args!(
+                "this process was forked from one that records, and cannot record itself: fork before `init`, or use no exporter of your own"
+            ),
+        );
+    }
+}
+
+fn renewed() -> Option<Arc<Worker>> {
+    // A thread of the parent's may have held the lock when this process was made: then it is held for ever.
+    let mut running = RUNNING.try_lock().ok()?;
+    let running = running.as_mut()?;
+    if running.plan.has_own_exporters {
+        running.worker = None;
+        return None;
+    }
+    let settings = &running.plan.settings;
+    let destinations = destinations::all(settings, Vec::new(), &running.service).ok()?;
+    let worker = start_worker(&running.plan, destinations, &running.service, global::next_generation());
+    if let Some(worker) = &worker {
+        flush::install(Arc::downgrade(worker), settings.flush_before_response, settings.flush_timeout);
+    }
+    running.worker.clone_from(&worker);
+    worker
 }
 
 fn named_propagators(kinds: &[PropagatorKind]) -> Propagators {
@@ -138,6 +200,8 @@ pub fn status() -> Status {
         service_name: running.service.name.clone(),
         cut_spans: 0,
         exporters: Vec::new(),
+        worker_restarts: running.worker.as_ref().map_or(0, |worker| worker.restarts()),
+        unwritten_records: running.worker.as_ref().and_then(|w| w.queue().journal()).map_or(0, |j| j.unwritten()),
         values_cut: running.worker.as_ref().map_or(0, |worker| worker.queue().cut()),
     };
     if let Some(worker) = &running.worker {

@@ -170,3 +170,57 @@ fn a_wrong_setting_stops_the_start_and_changes_nothing() {
     let (_, guard) = seen();
     drop(guard);
 }
+
+/// f38: whatever step of the worker panics, the host goes on, what was recorded arrives, and it is counted.
+#[test]
+fn f38_a_panic_of_the_worker_costs_no_span() {
+    let _turn = turn();
+    for step in ["tell", "pump", "asks", "wait"] {
+        let (seen, guard) = seen();
+        Span::tool("before").in_scope(|| ());
+        assert!(guard.flush(SECOND).is_complete(), "{step}");
+        crate::pipeline::failpoint::arm(step);
+        for _ in 0..3 {
+            Span::tool("during").in_scope(|| ());
+        }
+        let report = guard.flush(5 * SECOND);
+        assert_eq!((report.accepted, report.delivered), (4, 4), "{step}: {report}");
+        assert_eq!(status().worker_restarts, 1, "{step}");
+        Span::tool("after").in_scope(|| ());
+        let report = guard.shutdown(5 * SECOND);
+        assert_eq!((report.accepted, report.delivered, seen.lines().len()), (5, 5, 5), "{step}: {report}");
+    }
+}
+
+#[test]
+fn f38_a_record_that_cannot_be_taken_in_is_counted_and_the_rest_is_not_lost() {
+    let _turn = turn();
+    let (seen, guard) = seen();
+    crate::pipeline::failpoint::arm("take");
+    for _ in 0..10 {
+        Span::tool("one of ten").in_scope(|| ());
+    }
+    let report = guard.shutdown(SECOND);
+    assert_eq!((report.accepted, report.delivered, seen.lines().len()), (10, 9, 9), "{report}");
+    assert_eq!(report.dropped.by(crate::DropReason::Internal), 1);
+    assert!(report.accounts[0].is_balanced());
+}
+
+/// f38: a worker that keeps panicking is not restarted again and again, and nobody waits for it longer than they said.
+#[test]
+fn f38_a_second_panic_within_a_minute_ends_the_attempts_but_not_the_answers() {
+    let _turn = turn();
+    let (_, guard) = seen();
+    for _ in 0..2 {
+        crate::pipeline::failpoint::arm("pump");
+        Span::tool("unlucky").in_scope(|| ());
+        let start = Instant::now();
+        guard.flush(5 * SECOND);
+        assert!(start.elapsed() < 6 * SECOND, "{:?}", start.elapsed());
+    }
+    Span::tool("kept").in_scope(|| ());
+    let start = Instant::now();
+    let report = guard.shutdown(5 * SECOND);
+    assert!(start.elapsed() < 2 * SECOND, "a worker that rests answers at once: {:?}", start.elapsed());
+    assert!(report.accounts[0].is_balanced(), "{report}");
+}

@@ -152,7 +152,6 @@ pub(crate) fn random_u64() -> u64 {
 }
 
 /// Makes the next ids of this thread differ from those of a process that it was forked from.
-#[allow(dead_code, reason = "without fork there is nobody to call it")]
 pub(crate) fn reseed() {
     RANDOM.set(Random { state: 0, thread: 0 });
 }

@@ -15,8 +15,8 @@ mod usage;
 
 pub use callsite::Callsite;
 pub use dataset::Dataset;
-pub(crate) use id::random_u64;
 pub use id::{SpanId, TraceId};
+pub(crate) use id::{random_u64, reseed as reseed_ids};
 pub use outcome::Outcome;
 pub use part::{Field, Part, Parts, ValueKind};
 pub use session::Session;

@@ -138,6 +138,12 @@ impl<'a> SpanRecord<'a> {
         self.span.clock_started_at()
     }
 
+    /// Where it stood in the words of its destination, when it went to the disk.
+    #[cfg(feature = "langsmith")]
+    pub(crate) fn place(&self) -> Option<&'a str> {
+        self.span.place()
+    }
+
     /// Where in the program it stands.
     #[cfg(feature = "otlp")]
     pub(crate) fn callsite(&self) -> Option<&'static crate::model::Callsite> {

@@ -6,14 +6,16 @@ use crate::sampling::{self, Sampler};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// 0: nobody records. Otherwise `generation << 3` and the flags below, so that the questions of every span are answered by one word.
+/// 0: nobody records. Otherwise `generation << 4` and the flags below, so that the questions of every span are answered by one word.
 static STATE: AtomicU32 = AtomicU32::new(0);
 const DISTRIBUTED: u32 = 1;
 /// The sampler is not the default one: roots have to ask it.
 const SAMPLES: u32 = 2;
 /// The worker sleeps and has to be woken.
 const PARKED: u32 = 4;
-const FLAG_BITS: u32 = 3;
+/// Every record goes to disk first, so the hot path is not for any.
+const JOURNALED: u32 = 8;
+const FLAG_BITS: u32 = 4;
 /// The sampler in force, by the type of the root; written before `STATE`.
 static THRESHOLDS: [AtomicU64; SpanType::COUNT] = [const { AtomicU64::new(u64::MAX) }; SpanType::COUNT];
 static PARENT_BASED: AtomicBool = AtomicBool::new(true);
@@ -33,11 +35,11 @@ pub(crate) fn generation() -> u32 {
     STATE.load(Ordering::Relaxed) >> FLAG_BITS
 }
 
-/// The number of the installed pipeline, if there is one and its worker is awake.
+/// The number of the installed pipeline, if there is one, its worker is awake, and records need not go to disk first.
 #[inline(always)]
 pub(crate) fn unparked_generation() -> Option<u32> {
     let state = STATE.load(Ordering::Relaxed);
-    (state & PARKED == 0).then_some(state >> FLAG_BITS)
+    (state & (PARKED | JOURNALED) == 0).then_some(state >> FLAG_BITS)
 }
 
 /// Whether the worker of the installed pipeline sleeps.
@@ -45,6 +47,31 @@ pub(crate) fn unparked_generation() -> Option<u32> {
 pub(crate) fn is_parked() -> bool {
     // Relaxed is enough to look: the worker sleeps with a time limit, so a missed wake costs one tick and nothing else.
     STATE.load(Ordering::Relaxed) & PARKED != 0
+}
+
+/// Sends the next record of every thread by the slow path. Does nothing that a child of a fork may not do before the fork returns.
+pub(crate) fn leave_hot_path() {
+    // As if the worker slept; whoever comes by sees that there is none.
+    let _ = STATE.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |state| (state != 0).then_some(state | PARKED));
+}
+
+/// Puts `queue` in the place of the one that a parent process had, with the same flags; without one nothing is recorded any more.
+pub(crate) fn replace(queue: Option<&Arc<Queue>>) {
+    // A thread of the parent's may have held the lock when this process was made: then it is held for ever.
+    let slot = QUEUE.try_write();
+    let (Some(queue), Ok(mut slot)) = (queue, slot) else {
+        STATE.store(0, Ordering::Release);
+        return;
+    };
+    *slot = Some(queue.clone());
+    let flags = STATE.load(Ordering::Relaxed) & ((1 << FLAG_BITS) - 1) & !PARKED;
+    STATE.store(queue.generation() << FLAG_BITS | flags, Ordering::Release);
+}
+
+/// Whether every record goes to disk first.
+#[inline]
+pub(crate) fn is_journaled() -> bool {
+    STATE.load(Ordering::Relaxed) & JOURNALED != 0
 }
 
 /// Says whether the worker of this pipeline sleeps, if it is the installed one. Returns what was said before.
@@ -80,7 +107,7 @@ pub(crate) fn follows_callers() -> bool {
 
 /// A number for a new pipeline.
 pub(crate) fn next_generation() -> u32 {
-    // 29 bits of generations; zero means none.
+    // 28 bits of generations; zero means none.
     (NEXT.fetch_add(1, Ordering::Relaxed) & (u32::MAX >> FLAG_BITS)).max(1)
 }
 
@@ -95,7 +122,10 @@ pub(crate) fn install(queue: &Arc<Queue>, distributed: bool, sampler: Sampler) -
         slot.store(*threshold, Ordering::Relaxed);
     }
     PARENT_BASED.store(sampler.is_parent_based(), Ordering::Relaxed);
-    let flags = if distributed { DISTRIBUTED } else { 0 } | if sampler.is_default() { 0 } else { SAMPLES };
+    let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+    let flags = flag(distributed, DISTRIBUTED)
+        | flag(!sampler.is_default(), SAMPLES)
+        | flag(queue.journal().is_some(), JOURNALED);
     STATE.store(queue.generation() << FLAG_BITS | flags, Ordering::Release);
     true
 }

@@ -7,9 +7,13 @@ mod chunk;
 pub(crate) mod combine;
 pub(crate) mod destination;
 pub(crate) mod exporter;
+#[cfg(test)]
+pub(crate) mod failpoint;
 pub(crate) mod flush;
+pub(crate) mod fork;
 pub(crate) mod gate;
 pub(crate) mod global;
+mod os;
 pub(crate) mod queue;
 pub(crate) mod record;
 #[cfg(test)]

@@ -15,8 +15,9 @@
 //! up, spans that begin are refused and counted; the end of a span that was accepted is always taken, at worst without its output.
 
 use super::chunk::{Free, Lease, Reader, Writer, append_here};
-use super::global;
 use super::record::{self, Header, Kind, Record};
+use super::spool::Journal;
+use super::{fork, global};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -43,6 +44,8 @@ pub(crate) struct Queue {
     /// The worker's own side.
     inbox: Mutex<Vec<Inbox>>,
     wake: Box<dyn Fn() + Send + Sync>,
+    /// Where records go before they go anywhere else.
+    journal: Option<Arc<Journal>>,
 }
 
 /// Where a thread leaves the reading halves of its chunks.
@@ -111,7 +114,17 @@ impl Queue {
             arrived: Mutex::default(),
             inbox: Mutex::default(),
             wake,
+            journal: None,
         }
+    }
+
+    /// The same queue, whose records are written to this journal first.
+    pub(crate) fn with_journal(self, journal: Option<Arc<Journal>>) -> Self {
+        Self { journal, ..self }
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.as_ref()
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -309,15 +322,22 @@ pub(crate) fn push_end_fast(header: &Header, parts: &[u8]) -> Option<bool> {
     append_here(state, header.words(parts.len() as u32), parts).then_some(true)
 }
 
-/// The worker sleeps, the thread is new to the pipeline, its chunk is full, it is ending, or nobody records any more.
+/// The worker sleeps, the thread is new to the pipeline, its chunk is full, it is ending, records go to disk first, or nobody records any
+/// more.
 #[cold]
 #[inline(never)]
 fn push_slowly(header: Header, parts: &[u8]) -> bool {
+    fork::restart_if_forked();
     let generation = global::generation();
     if generation == 0 {
         return false;
     }
     let size = record::HEADER + parts.len();
+    let journaled = if global::is_journaled() { global::queue() } else { None };
+    let journal = journaled.as_ref().and_then(|queue| queue.journal());
+    if let Some(journal) = journal {
+        journal.append(&header, parts);
+    }
     let push = |local: &mut Local| local.push(&header, parts);
     let pushed = LOCAL.try_with(|local| {
         // Taken only while a record is written, which runs no code of others.
@@ -330,6 +350,9 @@ fn push_slowly(header: Header, parts: &[u8]) -> bool {
     });
     // Without storage, because the thread is ending, the record goes through a lane of its own.
     let taken = pushed.unwrap_or_else(|_| Local::register(size).as_mut().is_some_and(push));
+    if let (Some(journal), false, Kind::Start) = (journal, taken, header.kind) {
+        journal.refused(header.span);
+    }
     if taken
         && global::is_parked()
         && let Some(queue) = global::queue()

@@ -100,13 +100,20 @@ impl Header {
         [facts, time, t0, t1, s0, s1, p0, p1, u64::from(self.callsite)]
     }
 
-    /// The header as bytes, for the spool.
+    /// The header as bytes.
+    #[cfg(test)]
     pub(crate) fn encode(&self, parts_len: u32) -> Vec<u8> {
-        let words = match self.kind {
-            Kind::Start => self.start_words(parts_len).to_vec(),
-            _ => self.words(parts_len).to_vec(),
-        };
-        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+        let mut bytes = Vec::new();
+        self.encode_into(parts_len, &mut bytes);
+        bytes
+    }
+
+    /// Appends the header as bytes, for the spool.
+    pub(crate) fn encode_into(&self, parts_len: u32, out: &mut Vec<u8>) {
+        match self.kind {
+            Kind::Start => out.extend(self.start_words(parts_len).iter().flat_map(|word| word.to_ne_bytes())),
+            _ => out.extend(self.words(parts_len).iter().flat_map(|word| word.to_ne_bytes())),
+        }
     }
 }
 
@@ -118,6 +125,11 @@ fn words_of(id: [u8; 16]) -> [u64; 2] {
 
 fn id_of(words: [u64; 2]) -> [u8; 16] {
     (u128::from(words[1]) << 64 | u128::from(words[0])).to_ne_bytes()
+}
+
+/// The parts of a record's tail.
+pub(crate) fn parts(bytes: &[u8]) -> PartIter<'_> {
+    PartIter(bytes)
 }
 
 /// One record as the worker sees it, borrowed from the hand-off's buffer.

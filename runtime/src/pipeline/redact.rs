@@ -4,8 +4,10 @@
 //! Linear in the length of the value: a secret is a long run of token characters, so only such runs are looked at, each once. Masking
 //! keeps the length, which keeps records and JSON whole.
 
+use crate::config::RedactionRule;
 use crate::model::ValueKind;
 use crate::model::part;
+use std::sync::Arc;
 
 /// A run shorter than this is no secret that could be known by its looks.
 const SHORTEST: usize = 15;
@@ -48,13 +50,33 @@ const SHAPES: [(&[u8], usize); 33] = [
     (b"EAACEdEose0cBA", 10),
 ];
 
-/// Masks the secrets in the values of a run of parts.
-pub(crate) fn mask(parts: &mut [u8]) {
-    part::for_each_value(parts, |kind, value| {
-        if matches!(kind, ValueKind::Text | ValueKind::Json | ValueKind::Debug) {
-            mask_value(value);
-        }
-    });
+/// What is masked in values.
+#[derive(Clone, Debug)]
+pub(crate) struct Redaction {
+    /// Secrets of well-known shapes.
+    known: bool,
+    rules: Arc<[RedactionRule]>,
+}
+
+impl Redaction {
+    /// `None` when nothing is to be masked.
+    pub(crate) fn new(known: bool, rules: Vec<RedactionRule>) -> Option<Self> {
+        (known || !rules.is_empty()).then(|| Self { known, rules: rules.into() })
+    }
+
+    /// Masks the secrets in the values of a run of parts.
+    pub(crate) fn mask(&self, parts: &mut [u8]) {
+        part::for_each_value(parts, |kind, value| {
+            if matches!(kind, ValueKind::Text | ValueKind::Json | ValueKind::Debug) {
+                if self.known {
+                    mask_value(value);
+                }
+                for rule in self.rules.iter() {
+                    rule.mask(kind, value);
+                }
+            }
+        });
+    }
 }
 
 /// Masks the secrets in one text.
@@ -288,7 +310,7 @@ mod tests {
         parts.text(Field::Argument, "note", "use sk-abcdefghij0123456789 for it");
         parts.uint(Field::Metric, "n", u64::MAX);
         parts.push(Field::Output, "", ValueKind::Json, br#"{"a":"ghp_abcdefghijABCDEFGHIJabcdefghij012345"}"#);
-        mask(&mut bytes);
+        Redaction::new(true, Vec::new()).unwrap().mask(&mut bytes);
         let read: Vec<_> = PartIter(&bytes).collect();
         assert_eq!(read[0].text(), "use sk-******************** for it");
         assert_eq!(read[1].as_u64(), Some(u64::MAX));

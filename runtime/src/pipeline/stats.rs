@@ -26,10 +26,12 @@ pub enum DropReason {
     Damaged = 6,
     /// An export hook or an exporter's own rule left it out.
     Filtered = 7,
+    /// A mistake of the SDK's own: the worker panicked over it.
+    Internal = 8,
 }
 
 impl DropReason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::QueueFull,
         Self::Age,
         Self::Size,
@@ -38,6 +40,7 @@ impl DropReason {
         Self::DiskFull,
         Self::Damaged,
         Self::Filtered,
+        Self::Internal,
     ];
 
     /// The name in reports and messages, such as `queue_full`.
@@ -51,6 +54,7 @@ impl DropReason {
             Self::DiskFull => "disk_full",
             Self::Damaged => "damaged",
             Self::Filtered => "filtered",
+            Self::Internal => "internal",
         }
     }
 }

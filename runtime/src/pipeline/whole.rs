@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::destination::Destination;
 use super::exporter::{ExportError, Exporter, Outcomes, RecordOutcome, SpanRecord};
 use super::gate::Gate;
+use super::record::StartFlags;
+use super::spool::{self, Label, Shelf, Spool};
 use super::stats::{Counters, DropReason};
 use super::store::{Changes, Key, Store};
 use crate::config::ServiceSettings;
@@ -29,10 +31,16 @@ pub(crate) struct WholeSpans {
     outcomes: Outcomes,
     gate: Gate,
     batch_limit: usize,
+    shelf: Shelf,
 }
 
 impl WholeSpans {
-    pub(crate) fn new(exporter: Box<dyn Exporter>, service: Arc<ServiceSettings>, distributed: bool) -> Self {
+    pub(crate) fn new(
+        exporter: Box<dyn Exporter>,
+        service: Arc<ServiceSettings>,
+        distributed: bool,
+        spool: Option<Spool>,
+    ) -> Self {
         Self {
             counters: Arc::new(Counters::new(exporter.name())),
             starts: distributed && exporter.wants_starts(),
@@ -44,6 +52,7 @@ impl WholeSpans {
             outcomes: Outcomes::default(),
             gate: Gate::default(),
             batch_limit: BATCH,
+            shelf: Shelf::new(spool),
         }
     }
 
@@ -62,7 +71,7 @@ impl WholeSpans {
             Err(ExportError::GiveUp { .. }) => RecordOutcome::Rejected,
             Err(_) => RecordOutcome::Retry,
         };
-        let (mut delivered, mut rejected) = (0, 0);
+        let (mut delivered, mut rejected, mut restored) = (0, 0, 0);
         for (&key, &mark) in self.batch.iter().zip(self.outcomes.marks()).rev() {
             match if mark == RecordOutcome::Unmarked { unmarked } else { mark } {
                 RecordOutcome::Retry => {
@@ -72,8 +81,10 @@ impl WholeSpans {
                 RecordOutcome::Rejected => rejected += 1,
                 RecordOutcome::Delivered | RecordOutcome::Unmarked => delivered += 1,
             }
+            restored += u64::from(store.span(key).flags.has(StartFlags::SPOOLED));
             store.release_span(key);
         }
+        self.shelf.done(restored);
         self.counters.deliver(delivered);
         self.counters.drop_spans(DropReason::Rejected, rejected);
         if rejected > 0 {
@@ -129,6 +140,29 @@ impl WholeSpans {
         }
     }
 
+    /// Moves the oldest spans to the disk until `bytes` are free; says how many bytes that were.
+    fn shelve(&mut self, store: &mut Store, bytes: usize) -> usize {
+        let (mut freed, mut count) = (0, 0);
+        if !self.shelf.is_there() {
+            return 0;
+        }
+        let facts: Vec<_> = spool::facts(&self.service).collect();
+        let label = Label { flags: StartFlags::SPOOLED, ..Label::default() };
+        while freed < bytes {
+            let Some(&key) = self.waiting.front() else { break };
+            // What was read back is still in its file.
+            if store.span(key).flags.has(StartFlags::SPOOLED) || !self.shelf.write(store, key, &label, &facts) {
+                break;
+            }
+            self.waiting.pop_front();
+            freed += store.span(key).bytes();
+            count += 1;
+            store.release_span(key);
+        }
+        self.counters.spool(count);
+        freed
+    }
+
     fn announce(&mut self, store: &Store) {
         self.batch.clear();
         self.batch
@@ -158,6 +192,11 @@ impl Destination for WholeSpans {
             self.announce(store);
         }
         while self.export(store, now) {}
+        while self.waiting.is_empty() && !self.gate.is_failing() {
+            let Some(changes) = self.shelf.restore(store, &self.counters, now) else { break };
+            self.waiting.extend(&changes.ended);
+            while self.export(store, now) {}
+        }
     }
 
     fn poll(&mut self, _store: &mut Store, _now: Duration, _cx: &mut Context<'_>) -> Poll<()> {
@@ -169,26 +208,44 @@ impl Destination for WholeSpans {
     }
 
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && (self.shelf.is_empty() || self.gate.is_failing())
     }
 
     fn hurry(&mut self, now: Duration) {
         self.gate.hurry(now);
     }
 
+    fn spill(&mut self, store: &mut Store, bytes: usize) {
+        if self.gate.is_failing() {
+            self.shelve(store, bytes);
+        }
+    }
+
     fn relieve(&mut self, store: &mut Store, bytes: usize) {
-        let mut freed = 0;
-        let mut dropped = 0;
+        let mut freed = self.shelve(store, bytes);
+        let (mut dropped, mut restored) = (0, 0);
         while freed < bytes {
             let Some(key) = self.waiting.pop_front() else { break };
             freed += store.span(key).bytes();
             dropped += 1;
+            restored += u64::from(store.span(key).flags.has(StartFlags::SPOOLED));
             store.release_span(key);
         }
+        self.shelf.done(restored);
         self.counters.drop_spans(DropReason::QueueFull, dropped);
     }
 
     fn shut_down(&mut self, store: &mut Store) {
+        // What was read back comes first, and stays in its file.
+        let restored = self.waiting.iter().take_while(|&&key| store.span(key).flags.has(StartFlags::SPOOLED)).count();
+        if self.shelf.is_there() {
+            self.counters.spool(restored as u64);
+            for key in self.waiting.drain(..restored) {
+                store.release_span(key);
+            }
+            self.shelve(store, usize::MAX);
+        }
+        self.shelf.shut_down();
         let left = self.waiting.len() as u64;
         for key in std::mem::take(&mut self.waiting) {
             store.release_span(key);

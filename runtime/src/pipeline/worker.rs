@@ -2,18 +2,26 @@
 //! It has a runtime of its own, which nothing of the host's ever enters.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::destination::Destination;
 use super::queue::Queue;
-use super::stats::{Account, Counters};
+use super::record::{Kind, Record};
+use super::redact::Redaction;
+use super::spool::{self, Keeper};
+use super::stats::{Account, Counters, DropReason};
 use super::store::{Changes, Store};
+use crate::config::SpoolSettings;
+use crate::diag;
 use crate::model::clock;
 
 /// Between two looks while records keep coming. Long enough for short spans to be whole when they are seen, short enough for a reader
@@ -25,6 +33,8 @@ const NAP: Duration = Duration::from_millis(100);
 const QUIET_LOOKS: u32 = 3;
 /// What a flush leaves for the last requests when it stops waiting for other services.
 const LAST_REQUESTS: Duration = Duration::from_millis(300);
+/// After a panic in here the worker goes on at once; after another one within this time it rests for as long.
+const REST: Duration = Duration::from_secs(60);
 
 /// What someone asks of the worker.
 struct Ask {
@@ -57,12 +67,14 @@ impl Answer {
 }
 
 /// What the worker keeps to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// What spans may take in memory, beside what waits in the queue.
     pub(crate) memory: usize,
-    /// Secrets are masked by their looks.
-    pub(crate) redact_values: bool,
+    /// What is masked in values; nothing here when the callers have done it.
+    pub(crate) redaction: Option<Redaction>,
+    /// Where processes that were killed may have left spans.
+    pub(crate) spool: SpoolSettings,
 }
 
 /// The handle of a running worker, shared by all who flush.
@@ -70,13 +82,17 @@ pub(crate) struct Worker {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
     counters: Vec<Arc<Counters>>,
+    /// The process whose thread it is.
+    process: u32,
 }
 
 #[derive(Default)]
 struct Shared {
     wake: Notify,
     asks: Mutex<Vec<Ask>>,
-    stopped: std::sync::atomic::AtomicBool,
+    stopped: AtomicBool,
+    /// How often it had to begin again after a panic.
+    restarts: AtomicU64,
 }
 
 /// Makes the queue whose records wake the worker.
@@ -107,14 +123,24 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let counters: Vec<_> = destinations.iter().map(|destination| destination.counters().clone()).collect();
         let shared = waker.0;
-        let look_after = LookAfter::new(queue.clone(), shared.clone(), destinations, rules);
+        let mut look_after = LookAfter::new(queue.clone(), shared.clone(), destinations, rules);
         std::thread::Builder::new().name("galileo-worker".to_owned()).spawn(move || {
             let _suppressed = crate::suppress::enter();
-            runtime.block_on(look_after.run());
+            look_after.live(&runtime);
             // A name look-up that hangs must not keep the thread.
             runtime.shutdown_background();
         })?;
-        Ok(Self { queue, shared, counters })
+        Ok(Self { queue, shared, counters, process: std::process::id() })
+    }
+
+    /// Whether its thread runs in another process, of which this one is a fork.
+    pub(crate) fn is_from_parent(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// How often it had to begin again after a panic.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.shared.restarts.load(Ordering::Relaxed)
     }
 
     /// Asks for everything that has been recorded to be delivered by `timeout` from now, without waiting for it.
@@ -123,7 +149,7 @@ impl Worker {
         let deadline = Instant::now() + timeout.min(Duration::from_secs(86_400 * 365));
         let ask = Ask { deadline, last, answer: answer.clone() };
         self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner).push(ask);
-        if self.shared.stopped.load(std::sync::atomic::Ordering::Acquire) {
+        if self.shared.stopped.load(Ordering::Acquire) {
             answer.give();
         }
         self.shared.wake.notify_one();
@@ -152,30 +178,76 @@ struct LookAfter {
     destinations: Vec<Box<dyn Destination>>,
     store: Store,
     changes: Changes,
+    /// How many destinations have been told of `changes`.
+    told: usize,
     started: Instant,
     asks: Vec<Ask>,
     quiet: u32,
     memory: usize,
+    keeper: Option<Keeper>,
+    spool: SpoolSettings,
 }
 
 impl LookAfter {
     fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>, rules: Rules) -> Self {
         let keepers = destinations.iter().filter(|destination| destination.keeps_traces()).count();
+        let keeper = queue.journal().map(|journal| Keeper::new(journal.clone()));
+        let mut store = Store::new(destinations.len() as u8, keepers as u8).redacting(rules.redaction);
+        if keeper.is_some() {
+            store = store.telling_what_is_freed();
+        }
         Self {
             queue,
             shared,
-            store: Store::new(destinations.len() as u8, keepers as u8).redacting(rules.redact_values),
+            store,
+            told: destinations.len(),
             destinations,
             changes: Changes::default(),
             started: Instant::now(),
             asks: Vec::new(),
             quiet: 0,
             memory: rules.memory,
+            keeper,
+            spool: rules.spool,
         }
     }
 
-    async fn run(mut self) {
+    /// Works until it is told to stop. A panic, which can only be a mistake of ours or of a destination, costs what was in hand and no more.
+    fn live(&mut self, runtime: &Runtime) {
+        // Not in the life of the queue, so that what a killed process left is there before anybody looks for it.
+        let _ = catch_unwind(AssertUnwindSafe(|| spool::recover(&self.spool)));
         self.started = Instant::now();
+        let mut rested: Option<Instant> = None;
+        while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run()))).is_err() {
+            self.shared.restarts.fetch_add(1, Ordering::Relaxed);
+            diag::error("worker-panicked", format_args!("the worker thread panicked and begins again; spans are kept"));
+            if let Some(at) = rested.filter(|at| at.elapsed() < REST)
+                && runtime.block_on(self.rest(at + REST))
+            {
+                return;
+            }
+            rested = Some(Instant::now());
+        }
+    }
+
+    /// Does nothing but answer those who ask; `true` when the worker is to end.
+    async fn rest(&mut self, until: Instant) -> bool {
+        while Instant::now() < until {
+            self.asks.append(&mut self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner));
+            if self.asks.iter().any(|ask| ask.last) {
+                self.end();
+                return true;
+            }
+            for ask in self.asks.drain(..) {
+                ask.answer.give();
+            }
+            let _ = timeout(until - Instant::now(), self.shared.wake.notified()).await;
+        }
+        false
+    }
+
+    async fn run(&mut self) {
+        self.tell_rest(self.now());
         loop {
             let arrived = self.look();
             self.quiet = if arrived > 0 || self.store.is_unsettled() { 0 } else { self.quiet.saturating_add(1) };
@@ -183,11 +255,14 @@ impl LookAfter {
             for destination in &mut self.destinations {
                 destination.pump(&mut self.store, now);
             }
+            #[cfg(test)]
+            super::failpoint::hit("pump");
             self.make_room();
             self.take_asks(now);
             if self.answer_asks(now) {
                 break;
             }
+            self.keep_journal();
             self.wait(now).await;
         }
     }
@@ -200,19 +275,47 @@ impl LookAfter {
     fn look(&mut self) -> usize {
         let now = self.now();
         let drift = clock::drift();
-        self.changes.clear();
-        let (store, changes) = (&mut self.store, &mut self.changes);
-        let count = self.queue.drain(|record| store.take(record, drift, now, changes));
+        let (store, changes, destinations) = (&mut self.store, &mut self.changes, &self.destinations);
+        let count = self.queue.drain(|record| {
+            let taken = catch_unwind(AssertUnwindSafe(|| {
+                #[cfg(test)]
+                super::failpoint::hit("take");
+                store.take(record, drift, now, changes);
+            }));
+            if taken.is_err() {
+                lose(record, store, destinations);
+            }
+        });
         self.tell(now);
         count
     }
 
     fn tell(&mut self, now: Duration) {
         self.store.settle(&mut self.changes);
-        let spare = self.changes.is_empty();
-        if !spare {
-            for destination in &mut self.destinations {
-                destination.changed(&mut self.store, &self.changes, now);
+        if !self.changes.is_empty() {
+            self.told = 0;
+        }
+        self.tell_rest(now);
+    }
+
+    /// Tells those who have not heard of the changes yet. One that panics is not told again, and the others not later than after it.
+    fn tell_rest(&mut self, now: Duration) {
+        while let Some(destination) = self.destinations.get_mut(self.told) {
+            self.told += 1;
+            destination.changed(&mut self.store, &self.changes, now);
+            #[cfg(test)]
+            super::failpoint::hit("tell");
+        }
+        self.changes.clear();
+    }
+
+    /// Deletes what is not needed any more of what was written in advance.
+    fn keep_journal(&mut self) {
+        let in_memory = self.store.bytes();
+        if let (Some(keeper), Some(freed)) = (&mut self.keeper, self.store.freed()) {
+            keeper.settle(freed, in_memory);
+            if self.quiet >= QUIET_LOOKS {
+                keeper.look_after_folder();
             }
         }
     }
@@ -235,6 +338,8 @@ impl LookAfter {
     }
 
     fn take_asks(&mut self, now: Duration) {
+        #[cfg(test)]
+        super::failpoint::hit("asks");
         let mut new = std::mem::take(&mut *self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner));
         if new.is_empty() {
             return;
@@ -252,7 +357,6 @@ impl LookAfter {
     /// The SDK is being shut down: spans that are still open end here, as cancelled, so that what they captured is not lost.
     fn end_open_spans(&mut self, now: Duration) {
         self.look();
-        self.changes.clear();
         self.store.end_all(clock::now(), now, &mut self.changes);
         self.tell(now);
     }
@@ -267,14 +371,7 @@ impl LookAfter {
         let clock = Instant::now();
         let ended = self.asks.iter().any(|ask| ask.last && (idle || ask.deadline <= clock));
         if ended {
-            for destination in &mut self.destinations {
-                destination.shut_down(&mut self.store);
-            }
-            self.shared.stopped.store(true, std::sync::atomic::Ordering::Release);
-            let late = std::mem::take(&mut *self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner));
-            for ask in self.asks.drain(..).chain(late) {
-                ask.answer.give();
-            }
+            self.end();
             return true;
         }
         self.asks.retain(|ask| {
@@ -294,6 +391,25 @@ impl LookAfter {
             }
         }
         false
+    }
+
+    /// Whatever is left goes to disk or is counted; after this nobody waits any more.
+    fn end(&mut self) {
+        for destination in &mut self.destinations {
+            // One that panics must not keep the others from it.
+            if catch_unwind(AssertUnwindSafe(|| destination.shut_down(&mut self.store))).is_err() {
+                let counters = destination.counters();
+                counters.drop_spans(DropReason::Internal, counters.account(0).queued);
+            }
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.close();
+        }
+        self.shared.stopped.store(true, Ordering::Release);
+        let late = std::mem::take(&mut *self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner));
+        for ask in self.asks.drain(..).chain(late) {
+            ask.answer.give();
+        }
     }
 
     /// Sleeps until there is a reason to look again.
@@ -340,6 +456,8 @@ impl LookAfter {
         sleep: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
+        #[cfg(test)]
+        super::failpoint::hit("wait");
         let now = self.now();
         let mut ready = false;
         for destination in &mut self.destinations {
@@ -349,5 +467,18 @@ impl LookAfter {
             return Poll::Ready(true);
         }
         if ready || sleep.poll(cx).is_ready() { Poll::Ready(false) } else { Poll::Pending }
+    }
+}
+
+/// Counts a record that nothing came of. Only that of a start is a span less.
+#[cold]
+fn lose(record: &Record<'_>, store: &Store, destinations: &[Box<dyn Destination>]) {
+    diag::error("record-lost", format_args!("a span could not be taken in and is lost: a mistake of the SDK"));
+    let is_there = store.find_span(record.header.span).is_some_and(|key| store.span(key).is_started());
+    if record.header.kind == Kind::Start && !is_there {
+        for destination in destinations {
+            destination.counters().accept(1);
+            destination.counters().drop_spans(DropReason::Internal, 1);
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::batch::{BatchLimits, Batches};
 use super::transport::Transport;
 use crate::config::{LangSmithSettings, ServiceSettings};
 use crate::error::InitError;
+use crate::pipeline::spool::Spool;
 use std::sync::Arc;
 
 /// The destination that sends runs.
@@ -24,7 +25,8 @@ pub(crate) fn destination(
     settings: &LangSmithSettings,
     service: &Arc<ServiceSettings>,
     limits: BatchLimits,
+    spool: Option<Spool>,
 ) -> Result<Batches<LangSmith>, InitError> {
     let transport = Transport::new(&settings.url)?;
-    Ok(Batches::new("langsmith", LangSmith::new(settings, limits.body), transport, service.clone(), limits))
+    Ok(Batches::new("langsmith", LangSmith::new(settings, limits.body), transport, service.clone(), limits, spool))
 }

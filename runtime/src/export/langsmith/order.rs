@@ -33,6 +33,9 @@ impl Orders {
     }
 
     fn place(&mut self, record: &SpanRecord<'_>, received: &Received<'_>) -> DottedOrder {
+        if let Some(place) = record.place().and_then(|text| DottedOrder::parse(text.as_bytes())) {
+            return place;
+        }
         let (micros, trace) = (record.clock_started_at() / 1_000, record.trace_id());
         if record.is_trace() {
             return DottedOrder::root(micros, trace.to_bytes());

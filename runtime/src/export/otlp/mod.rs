@@ -13,6 +13,7 @@ use super::batch::{BatchLimits, Batches};
 use super::transport::Transport;
 use crate::config::{OtlpSettings, ServiceSettings};
 use crate::error::InitError;
+use crate::pipeline::spool::Spool;
 use std::sync::Arc;
 
 /// The destination that sends OTLP.
@@ -24,7 +25,8 @@ pub(crate) fn destination(
     settings: &OtlpSettings,
     service: &Arc<ServiceSettings>,
     limits: BatchLimits,
+    spool: Option<Spool>,
 ) -> Result<Batches<Otlp>, InitError> {
     let transport = Transport::new(&settings.url)?;
-    Ok(Batches::new("otlp", Otlp::new(settings, service), transport, service.clone(), limits))
+    Ok(Batches::new("otlp", Otlp::new(settings, service), transport, service.clone(), limits, spool))
 }

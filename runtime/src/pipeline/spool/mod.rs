@@ -3,6 +3,7 @@
 //! ```text
 //! <spool>/<destination>/<process>/lock         held while the process lives
 //! <spool>/<destination>/<process>/<n>.seg      segments, oldest first
+//! <spool>/journal/<process>/..                 with `GALILEO_SPOOL=always`: see `journal`
 //! ```
 //!
 //! The name of the destination's folder stands for its address and project, so that spans are delivered where they were recorded for.
@@ -12,24 +13,58 @@
 //! Invariant: no record ever holds a key or a token; exporters add those.
 
 mod folder;
+mod journal;
+#[cfg(test)]
+mod journal_tests;
+mod recover;
 mod segment;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::io;
-#[cfg(test)]
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub(crate) use self::journal::{Journal, Keeper};
+pub(crate) use self::recover::recover;
+pub(crate) use self::shelf::{Label, Shelf};
 
 use self::folder::Folder;
 use self::segment::Segment;
-use crate::config::{SpoolMode, SpoolSettings};
+use super::os;
+use crate::config::{ServiceSettings, SpoolMode, SpoolSettings};
 use crate::diag;
 
 /// A segment is closed when it has grown to this, or to what can be read back at once without filling the memory.
 const SEGMENT: u64 = 1 << 20;
+/// Of a disk one part in so many stays free, whatever the spool may take.
+const KEPT_FREE: u64 = 20;
+
+/// The name of a destination's folder. `destination` is anything that tells destinations apart.
+pub(crate) fn name(exporter: &str, destination: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let exporter: String = exporter.chars().take(40).map(plain).collect();
+    format!("{exporter}-{:08x}", crc32fast::hash(destination.as_bytes()))
+}
+
+/// What names a service on the first span of a trace, for a reader who has no other way to know.
+pub(crate) fn facts(service: &ServiceSettings) -> impl Iterator<Item = (&'static str, &str)> {
+    let optional = [
+        ("service.version", service.version.as_deref()),
+        ("deployment.environment", service.environment.as_deref()),
+        ("host.name", service.host.as_deref()),
+    ];
+    let optional = optional.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    std::iter::once(("service.name", service.name.as_str())).chain(optional)
+}
+
+/// Whether the disk has room for more, where that can be known. `path` may not be there yet.
+fn has_room(path: &Path) -> bool {
+    let there = path.ancestors().find(|folder| folder.exists());
+    there.and_then(os::disk_space).is_none_or(|(free, all)| free >= all / KEPT_FREE)
+}
 
 /// The spool of one destination in this process.
 #[derive(Debug)]
@@ -48,6 +83,8 @@ pub(crate) struct Spool {
     bytes: u64,
     /// It was said that the disk does not take any more.
     full: bool,
+    /// Whether the disk has room for another segment.
+    has_room: fn(&Path) -> bool,
 }
 
 /// A segment that is no longer written to.
@@ -76,8 +113,8 @@ pub(crate) struct Batch {
 }
 
 impl Spool {
-    /// The spool for a destination, or `None` when the settings have none. `destination` is anything that tells destinations apart.
-    pub(crate) fn new(settings: &SpoolSettings, exporter: &str, destination: &str) -> Option<Self> {
+    /// The spool for a destination by its [`name`], or `None` when the settings have none.
+    pub(crate) fn in_folder(settings: &SpoolSettings, name: &str) -> Option<Self> {
         if settings.mode == SpoolMode::Off {
             return None;
         }
@@ -90,9 +127,9 @@ impl Spool {
             );
             return None;
         };
-        let name = format!("{exporter}-{:08x}", crc32fast::hash(destination.as_bytes()));
         Some(Self {
             root: root.join(name),
+            has_room,
             max_bytes: settings.max_bytes,
             max_age: settings.max_age,
             segment_bytes: SEGMENT,
@@ -169,6 +206,9 @@ impl Spool {
                 Some(folder) if folder.is_there() => folder,
                 _ => self.folder.insert(Folder::create(&self.root)?),
             };
+            if !(self.has_room)(&self.root) {
+                return Err(io::Error::other("less than 5 % of the disk is free"));
+            }
             self.writing = Some(Segment::create(&folder.segment(self.next))?);
             self.next += 1;
         }

@@ -49,21 +49,27 @@ impl Segment {
 
     /// Appends a record, whole or not at all.
     pub(super) fn append(&mut self, payload: &[u8]) -> io::Result<()> {
-        self.frame.clear();
-        self.frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-        self.frame.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        self.frame.extend_from_slice(payload);
-        if let Err(error) = self.file.write_all(&self.frame) {
+        let mut frame = std::mem::take(&mut self.frame);
+        begin_frame(&mut frame);
+        frame.extend_from_slice(payload);
+        end_frame(&mut frame);
+        let written = self.append_frame(&frame);
+        if frame.capacity() <= 1 << 20 {
+            self.frame = frame;
+        }
+        written
+    }
+
+    /// Appends what [`begin_frame`] and [`end_frame`] have made, whole or not at all.
+    pub(super) fn append_frame(&mut self, frame: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(frame) {
             // Half a record would hide what is written after it.
             let _ = self.file.set_len(self.length);
             let _ = io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.length));
             return Err(error);
         }
-        self.length += self.frame.len() as u64;
+        self.length += frame.len() as u64;
         self.records += 1;
-        if self.frame.capacity() > 1 << 20 {
-            self.frame = Vec::new();
-        }
         Ok(())
     }
 
@@ -78,6 +84,20 @@ impl Segment {
     /// Asks the system to put everything on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+}
+
+/// Empties `frame` and leaves room for the header; the payload is to be appended.
+pub(super) fn begin_frame(frame: &mut Vec<u8>) {
+    frame.clear();
+    frame.resize(RECORD_HEADER, 0);
+}
+
+/// Writes the header of the payload that was appended.
+pub(super) fn end_frame(frame: &mut [u8]) {
+    if let Some((head, payload)) = frame.split_first_chunk_mut::<RECORD_HEADER>() {
+        head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        head[4..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
     }
 }
 

@@ -15,7 +15,7 @@ fn temporary() -> PathBuf {
 }
 
 fn spool(folder: &Path) -> Spool {
-    Spool::new(&settings(folder), "test", "http://localhost/project").unwrap()
+    Spool::in_folder(&settings(folder), &name("test", "http://localhost/project")).unwrap()
 }
 
 fn read_all(spool: &mut Spool) -> Vec<Vec<u8>> {
@@ -76,7 +76,8 @@ fn a_batch_that_was_not_finished_is_read_again() {
 #[test]
 fn f50_the_share_of_the_disk_is_kept_and_used_again_when_there_is_room() {
     let folder = temporary();
-    let mut spool = Spool::new(&SpoolSettings { max_bytes: 4096, ..settings(&folder) }, "test", "x").unwrap();
+    let mut spool =
+        Spool::in_folder(&SpoolSettings { max_bytes: 4096, ..settings(&folder) }, &name("test", "x")).unwrap();
     let record = vec![7; 1000];
     let taken = (0..10).take_while(|_| spool.append(&record)).count();
     assert!((3..=4).contains(&taken), "{taken}");
@@ -88,7 +89,7 @@ fn f50_the_share_of_the_disk_is_kept_and_used_again_when_there_is_room() {
 #[test]
 fn f56_spans_for_another_destination_and_old_ones_are_not_delivered_here() {
     let folder = temporary();
-    let mut other = Spool::new(&settings(&folder), "test", "http://localhost/other").unwrap();
+    let mut other = Spool::in_folder(&settings(&folder), &name("test", "http://localhost/other")).unwrap();
     assert!(other.append(b"for another project"));
     drop(other);
     let mut mine = spool(&folder);
@@ -97,9 +98,11 @@ fn f56_spans_for_another_destination_and_old_ones_are_not_delivered_here() {
     let mut old = spool(&folder);
     assert!(old.append(b"old"));
     drop(old);
-    let mut late =
-        Spool::new(&SpoolSettings { max_age: Duration::ZERO, ..settings(&folder) }, "test", "http://localhost/project")
-            .unwrap();
+    let mut late = Spool::in_folder(
+        &SpoolSettings { max_age: Duration::ZERO, ..settings(&folder) },
+        &name("test", "http://localhost/project"),
+    )
+    .unwrap();
     late.adopt();
     assert!(late.is_empty());
     std::fs::remove_dir_all(folder).unwrap();
@@ -209,4 +212,17 @@ fn the_spool_behaves_like_a_queue_whatever_happens() {
         assert!(model.is_empty(), "seed {seed}: {} lost", model.len());
         std::fs::remove_dir_all(folder).unwrap();
     }
+}
+
+#[test]
+fn f50_a_disk_that_is_nearly_full_is_left_alone() {
+    let folder = temporary();
+    let mut spool = spool(&folder);
+    spool.has_room = |_| false;
+    assert!(!spool.append(b"no"));
+    spool.has_room = |_| true;
+    assert!(spool.append(b"yes"));
+    assert_eq!(read_all(&mut spool), [b"yes"]);
+    spool.shut_down();
+    std::fs::remove_dir_all(folder).unwrap();
 }

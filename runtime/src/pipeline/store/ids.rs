@@ -22,6 +22,11 @@ impl<V> IdMap<V> {
     }
 
     #[inline]
+    pub(crate) fn get_mut(&mut self, id: [u8; 16]) -> Option<&mut V> {
+        self.0.get_mut(&id)
+    }
+
+    #[inline]
     pub(crate) fn insert(&mut self, id: [u8; 16], value: V) -> Option<V> {
         self.0.insert(id, value)
     }

@@ -17,6 +17,7 @@ pub(crate) use self::trace::Trace;
 
 use self::trace::Remembered;
 use super::record::{self, Kind, Record, StartFlags};
+use super::redact::Redaction;
 use crate::model::{Outcome, SpanId, TraceId};
 
 /// The number of a slot.
@@ -57,9 +58,11 @@ pub(crate) struct Store {
     /// Destinations that follow each trace to its completion.
     keepers: u8,
     /// Values are masked by their looks as they come in.
-    redacts: bool,
+    redaction: Option<Redaction>,
     /// What comes in now has been here before.
     restoring: bool,
+    /// Spans that left memory, for the journal.
+    freed: Option<Vec<SpanId>>,
     bytes: usize,
     look: u32,
     /// Spans whose END or NOTE came first, or whose parent has not been heard of. Both are settled within one more look, because the
@@ -75,10 +78,21 @@ impl Store {
         Self { holders, keepers, ..Self::default() }
     }
 
-    /// The same store with the masking of secrets by their looks switched on or off.
-    pub(crate) fn redacting(mut self, redacts: bool) -> Self {
-        self.redacts = redacts;
+    /// The same store with the masking of secrets by their looks.
+    pub(crate) fn redacting(mut self, redaction: Option<Redaction>) -> Self {
+        self.redaction = redaction;
         self
+    }
+
+    /// The same store, which takes note of spans that leave memory.
+    pub(crate) fn telling_what_is_freed(mut self) -> Self {
+        self.freed = Some(Vec::new());
+        self
+    }
+
+    /// Spans that left memory since the last call, if they are taken note of.
+    pub(crate) fn freed(&mut self) -> Option<&mut Vec<SpanId>> {
+        self.freed.as_mut()
     }
 
     pub(crate) fn span(&self, key: Key) -> &Span {
@@ -138,11 +152,27 @@ impl Store {
 
     /// Takes in a span that comes back from the spool, for one destination alone. Its parent is not waited for.
     pub(crate) fn restore(&mut self, mut bytes: &[u8], now: Duration, changes: &mut Changes) {
-        let (holders, redacts) = (std::mem::replace(&mut self.holders, 1), std::mem::replace(&mut self.redacts, false));
+        let (holders, redaction) = (std::mem::replace(&mut self.holders, 1), self.redaction.take());
         self.restoring = true;
+        let mut key = None;
         while let Some((record, rest)) = record::decode(bytes) {
-            if matches!(record.header.kind, Kind::Start | Kind::End) {
-                self.take(&record, 0, now, changes);
+            match (record.header.kind, key) {
+                (Kind::Start, None) => {
+                    let id = record.header.span;
+                    // Another destination may still hold the span itself: then this is a copy that nobody looks up.
+                    let slot = if self.find_span(id).is_some() { self.new_slot(id) } else { self.span_slot(id) };
+                    self.begin(slot, &record, 0, now, changes);
+                    key = Some(slot);
+                }
+                (Kind::End, Some(key)) => {
+                    let span = &mut self.spans[key as usize];
+                    span.append(record.parts.0);
+                    self.bytes += record.parts.0.len();
+                    if span.end(record.outcome(), record.header.time) {
+                        self.ended(key, now, changes);
+                    }
+                }
+                _ => {}
             }
             bytes = rest;
         }
@@ -151,7 +181,7 @@ impl Store {
             // The rest of it may stand in the next file.
             self.traces[key as usize].propagated = true;
         }
-        (self.holders, self.redacts) = (holders, redacts);
+        (self.holders, self.redaction) = (holders, redaction);
         for &key in &changes.traces {
             self.traces[key as usize].listed = false;
         }
@@ -164,13 +194,18 @@ impl Store {
             // An id that is used twice can only be damage; the first span keeps it.
             return;
         }
+        self.begin(key, record, drift, now, changes);
+    }
+
+    fn begin(&mut self, key: Key, record: &Record<'_>, drift: i64, now: Duration, changes: &mut Changes) {
+        let header = &record.header;
         let trace = self.trace_slot(header.trace, header.flags);
         let span = &mut self.spans[key as usize];
         let known = span.holders > 0;
         let before = span.bytes();
         span.begin(record, trace, drift);
-        if self.redacts {
-            span.mask_last(record.parts.0.len());
+        if let Some(redaction) = &self.redaction {
+            span.mask_last(record.parts.0.len(), redaction);
         }
         span.holders += self.holders;
         self.bytes += span.bytes() - before;
@@ -287,8 +322,8 @@ impl Store {
         let key = self.span_slot(id);
         let span = &mut self.spans[key as usize];
         span.append(parts);
-        if self.redacts {
-            span.mask_last(parts.len());
+        if let Some(redaction) = &self.redaction {
+            span.mask_last(parts.len(), redaction);
         }
         self.bytes += parts.len();
         if span.holders == 0 {
@@ -311,6 +346,12 @@ impl Store {
         if let Some(key) = self.find_span(id) {
             return key;
         }
+        let key = self.new_slot(id);
+        self.by_span.insert(id.to_bytes(), key);
+        key
+    }
+
+    fn new_slot(&mut self, id: SpanId) -> Key {
         let key = match self.free_spans.pop() {
             Some(key) => {
                 self.free_bytes = self.free_bytes.saturating_sub(self.spans[key as usize].buffer_capacity());
@@ -324,7 +365,6 @@ impl Store {
         let span = &mut self.spans[key as usize];
         span.id = id;
         self.bytes += span.bytes();
-        self.by_span.insert(id.to_bytes(), key);
         key
     }
 
@@ -364,7 +404,14 @@ impl Store {
         if span.holders > 0 {
             return;
         }
-        self.by_span.remove(span.id.to_bytes());
+        if self.by_span.get(span.id.to_bytes()) == Some(&key) {
+            self.by_span.remove(span.id.to_bytes());
+        }
+        if let Some(freed) = &mut self.freed
+            && !span.flags.has(StartFlags::SPOOLED)
+        {
+            freed.push(span.id);
+        }
         self.bytes = self.bytes.saturating_sub(span.bytes());
         let (started, trace) = (span.is_started(), span.trace);
         let kept = span.reset();

@@ -5,12 +5,16 @@ use crate::model::part::PartIter;
 use crate::model::{Field, Outcome, Part, Parts, SpanId, SpanType, TraceId};
 use crate::pipeline::callsite;
 use crate::pipeline::record::{Header, Kind, Record, StartFlags};
-use crate::pipeline::redact;
+use crate::pipeline::redact::Redaction;
+use crate::pipeline::spool::Label;
 
 /// What a slot costs beside its captured values.
 const OVERHEAD: usize = 256;
 /// A buffer that grew past this for one large span is given back to the allocator.
 const BUFFER_KEPT: usize = 16 * 1024;
+
+/// The key of [`Label::place`] among the values of a record.
+const PLACE: &str = "spool.place";
 
 /// One span in memory: whatever of it has arrived.
 #[derive(Debug)]
@@ -112,10 +116,10 @@ impl Span {
     }
 
     /// Masks what looks like a secret in the values that came last.
-    pub(super) fn mask_last(&mut self, bytes: usize) {
+    pub(super) fn mask_last(&mut self, bytes: usize, redaction: &Redaction) {
         let from = self.buffer.len().saturating_sub(bytes);
         if let Some(last) = self.buffer.get_mut(from..) {
-            redact::mask(last);
+            redaction.mask(last);
         }
     }
 
@@ -180,7 +184,7 @@ impl Span {
 
     /// Appends the span as two records that stand for themselves in any process: the name and `facts` travel as values, the times are
     /// the wall clock's.
-    pub(crate) fn write_records(&self, out: &mut Vec<u8>, flags: u8, facts: &[(&str, &str)]) {
+    pub(crate) fn write_records(&self, out: &mut Vec<u8>, label: &Label, facts: &[(&str, &str)]) {
         let mut parts = Vec::new();
         let mut writer = Parts::new(&mut parts);
         if self.start_parts().all(|part| part.field != Field::Name) {
@@ -191,27 +195,36 @@ impl Span {
                 writer.text(Field::Metadata, key, value);
             }
         }
+        if let Some(place) = &label.place {
+            writer.text(Field::Origin, PLACE, place);
+        }
         writer.append(self.start_parts().0);
         let header = Header {
             kind: Kind::Start,
             detail: self.span_type as u8,
-            flags: StartFlags(self.flags.0 | flags),
+            flags: StartFlags(self.flags.0 | label.flags),
             callsite: 0,
             trace: self.trace_id,
             span: self.id,
             parent: self.parent,
-            time: self.started_at,
+            time: label.began.unwrap_or(self.started_at),
         };
-        out.extend_from_slice(&header.encode(parts.len() as u32));
+        header.encode_into(parts.len() as u32, out);
         out.extend_from_slice(&parts);
         let end = self.buffer.len() as u32;
         let (before, after) = (self.between(0, self.start.0).0, self.between(self.start.1, end).0);
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
-        let time = self.started_at.saturating_add(self.duration());
+        let time = header.time.saturating_add(self.duration());
         let header = Header { kind: Kind::End, detail: outcome as u8, flags: StartFlags(0), time, ..header };
-        out.extend_from_slice(&header.encode((before.len() + after.len()) as u32));
+        header.encode_into((before.len() + after.len()) as u32, out);
         out.extend_from_slice(before);
         out.extend_from_slice(after);
+    }
+
+    /// Where it stood in the words of its destination, when it went to the disk.
+    #[cfg(feature = "langsmith")]
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.start_parts().find(|part| part.field == Field::Origin && part.key == PLACE).map(|part| part.text())
     }
 
     /// Memory that it takes.
