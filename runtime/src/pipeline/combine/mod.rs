@@ -4,6 +4,7 @@
 //! Invariants: nothing is handed out before the backend has accepted what it hangs under; an update never before its create; completion
 //! exactly once and only when nothing of the trace is left.
 
+mod arrive;
 mod collect;
 mod linger;
 mod node;
@@ -11,6 +12,7 @@ mod outcome;
 mod spooled;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,11 +22,9 @@ pub(crate) use self::outcome::{Finding, Refusal, Tally};
 pub(crate) use self::spooled::Eviction;
 
 use self::linger::Lingering;
-use self::node::{Completion, NONE, Node};
-use super::record::StartFlags;
-use super::store::{Changes, IdMap, Key, Store};
+use self::node::{NONE, Node};
+use super::store::{IdMap, Key};
 use crate::config::Mode;
-use crate::model::{SpanType, TraceId};
 
 /// What one request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,172 +165,6 @@ impl Combine {
         self.creates.is_empty() && self.groups.is_empty() && self.updates.is_empty() && self.completes.is_empty()
     }
 
-    /// Takes in what a look has changed.
-    pub(crate) fn changed(&mut self, store: &mut Store, changes: &Changes, now: Duration) {
-        for &key in &changes.started {
-            self.started(store, key);
-        }
-        for &key in &changes.propagated {
-            if let Some(node) = self.node_of(store, key)
-                && self.distributed
-                && store.span(key).span_type.may_have_children()
-            {
-                self.want(node);
-            }
-        }
-        for &key in &changes.ended {
-            if let Some(node) = self.node_of(store, key) {
-                self.ended(node);
-            }
-        }
-        for &key in &changes.traces {
-            if self.traces.get(key as usize).is_some_and(|trace| trace.active) {
-                self.look_at_trace(store, key, now);
-            }
-        }
-    }
-
-    fn node_of(&self, store: &Store, key: Key) -> Option<NodeKey> {
-        self.by_id.get(store.span(key).id.to_bytes()).copied()
-    }
-
-    fn started(&mut self, store: &mut Store, key: Key) {
-        let (trace, id, flags) = (store.span(key).trace, store.span(key).id, store.span(key).flags);
-        self.open_trace(store, trace, flags);
-        if id.to_bytes() == store.span(key).trace_id.to_bytes() {
-            return self.stands_for_trace(store, key);
-        }
-        if flags.has(StartFlags::SPOOLED) {
-            // The rest of its trace may be in another file; what is here goes out at once all the same.
-            self.traces[trace as usize].incremental = true;
-            if self.comes_back(store, key) {
-                return;
-            }
-        }
-        let parent = self.parent_of(store, key);
-        let span = store.span(key);
-        let mut node = Node::new(id.to_bytes(), trace, State::Quiet);
-        node.span = key;
-        node.moved = !span.parent.is_none() && self.nodes[parent as usize].id != span.parent.to_bytes();
-        node.attach = parent;
-        node.transparent = !span.span_type.may_have_children();
-        let announced = self.distributed
-            && (matches!(span.span_type, SpanType::Workflow | SpanType::Agent)
-                || span.propagated && span.span_type.may_have_children());
-        let wanted = announced || span.is_ended();
-        let node = self.add(node);
-        self.by_id.insert(id.to_bytes(), node);
-        let state = &mut self.traces[trace as usize];
-        state.nodes.push(node);
-        state.pending += 1;
-        if state.root.is_none() && store.trace(trace).root == Some(key) {
-            state.root = Some(key);
-        }
-        if self.distributed {
-            // A tool or retriever has to exist before its first child does.
-            self.want(parent);
-        }
-        if flags.has(StartFlags::SPAN_CREATED) {
-            self.nodes[node as usize].state = State::Open;
-            self.updates.push_back(node);
-        } else if wanted {
-            self.want(node);
-        }
-        if store.span(key).is_ended() {
-            self.finished.push_back(node);
-        }
-    }
-
-    /// A trace that was begun without a span: its record is the trace, and is accepted with it.
-    fn stands_for_trace(&mut self, store: &mut Store, key: Key) {
-        let trace = store.span(key).trace;
-        let state = &mut self.traces[trace as usize];
-        if let Some(former) = state.root.replace(key) {
-            // Cannot be: the record of a trace comes before everything in it. Nothing is lost but the former root's say.
-            self.orphan_root(store, former);
-        }
-        self.traces[trace as usize].own_record = true;
-        if self.distributed {
-            self.queue_create(trace);
-        }
-    }
-
-    /// Lets go of a span that no longer stands for its trace, if nothing else needs it.
-    fn orphan_root(&mut self, store: &mut Store, key: Key) {
-        let known = self.node_of(store, key);
-        if known.is_none_or(|node| self.nodes[node as usize].state == State::Done) {
-            store.release_span(key);
-        }
-    }
-
-    fn ended(&mut self, node: NodeKey) {
-        if self.nodes[node as usize].span != Key::MAX {
-            self.finished.push_back(node);
-        }
-        match self.nodes[node as usize].state {
-            State::Quiet => self.want(node),
-            State::Open => self.updates.push_back(node),
-            // Whoever sends it, or hears that it was sent, looks whether it has ended.
-            State::Wanted | State::Creating | State::Updating | State::Spooled | State::Done => {}
-        }
-    }
-
-    /// Makes room for a trace that has not been heard of, or not since it was over.
-    fn open_trace(&mut self, store: &Store, key: Key, flags: StartFlags) {
-        while self.traces.len() <= key as usize {
-            self.traces.push(TraceState::vacant());
-        }
-        if self.traces[key as usize].active {
-            return;
-        }
-        let trace = store.trace(key);
-        let elsewhere = flags.has(StartFlags::REMOTE_TRACE) || trace.is_remote();
-        let done = elsewhere || trace.late;
-        let accepted = done || flags.has(StartFlags::TRACE_CREATED);
-        let node = Node::new(trace.id.to_bytes(), key, if accepted { State::Done } else { State::Quiet });
-        let node = self.add(node);
-        let state = &mut self.traces[key as usize];
-        let nodes = std::mem::take(&mut state.nodes);
-        *state = TraceState { node, remote: elsewhere, nodes, active: true, ..TraceState::vacant() };
-        if done {
-            state.completion = Completion::Done;
-        }
-        self.live_traces += 1;
-    }
-
-    /// The node under which a span is created, from the parent that the program meant.
-    fn parent_of(&mut self, store: &Store, key: Key) -> NodeKey {
-        let span = store.span(key);
-        let top = self.traces[span.trace as usize].node;
-        if span.parent.is_none() || span.parent.to_bytes() == span.trace_id.to_bytes() {
-            return top;
-        }
-        let known = self
-            .by_id
-            .get(span.parent.to_bytes())
-            .copied()
-            .filter(|&node| self.nodes[node as usize].trace == span.trace);
-        if let Some(node) = known {
-            return self.solid(node);
-        }
-        let trace = store.trace(span.trace);
-        let linked = self.traces[span.trace as usize].linked_to.is_some();
-        // Of a trace that had not been created when its spans went to disk, no parent can be anywhere but here.
-        let elsewhere = span.flags.has(StartFlags::ENTRY)
-            || span.flags.has(StartFlags::SPOOLED) && span.flags.has(StartFlags::TRACE_CREATED);
-        if !linked && (elsewhere || trace.late || trace.is_remote()) {
-            // Created by another process, or here before the trace was over.
-            let mut node = Node::new(span.parent.to_bytes(), span.trace, State::Done);
-            node.attach = top;
-            let node = self.add(node);
-            self.by_id.insert(span.parent.to_bytes(), node);
-            self.traces[span.trace as usize].nodes.push(node);
-            return node;
-        }
-        // The parent was refused by the hand-off and will never exist, or it is in the trace to which this one is linked.
-        top
-    }
-
     /// The node itself or its nearest ancestor that takes children.
     fn solid(&self, mut key: NodeKey) -> NodeKey {
         while self.nodes[key as usize].transparent {
@@ -397,90 +231,5 @@ impl Combine {
         } else if node.span == Key::MAX && self.distributed {
             self.queue_create(node.trace);
         }
-    }
-
-    fn queue_create(&mut self, key: Key) {
-        let top = self.traces[key as usize].node;
-        let trace = &mut self.traces[key as usize];
-        if self.nodes[top as usize].state == State::Quiet && !trace.queued {
-            trace.queued = true;
-            self.creates.push_back(key);
-        }
-    }
-
-    /// Whether nothing more is expected for a trace, as far as can be known.
-    fn is_over(&self, store: &Store, key: Key, now: Duration) -> bool {
-        let trace = store.trace(key);
-        trace.open == 0 && (!trace.is_shared() || self.force_all || self.lingering.has_passed(trace.active_at, now))
-    }
-
-    /// Does for a trace what its state asks for: create it (batch mode), complete it, wait, or forget it.
-    fn look_at_trace(&mut self, store: &mut Store, key: Key, now: Duration) {
-        let trace = &self.traces[key as usize];
-        if !trace.active {
-            return;
-        }
-        let over = self.is_over(store, key, now);
-        let created = self.nodes[trace.node as usize].state == State::Done;
-        let nothing_left = trace.pending == 0 && trace.requests == 0;
-        if store.trace(key).open == 0 && !over && !trace.remote && trace.completion == Completion::Open {
-            self.linger(store, key);
-        }
-        let trace = &self.traces[key as usize];
-        if !created {
-            let something = trace.pending > 0 || trace.own_record;
-            if something && (over || trace.incremental) {
-                self.queue_create(key);
-            }
-            return;
-        }
-        match trace.completion {
-            Completion::Open if nothing_left && over => {
-                self.traces[key as usize].completion = Completion::Sending;
-                self.completes.push_back(key);
-            }
-            // Whether it may still grow does not matter to a trace that somebody else completes.
-            Completion::Done if nothing_left && store.trace(key).open == 0 => self.forget_trace(store, key, true),
-            _ => {}
-        }
-    }
-
-    fn linger(&mut self, store: &Store, key: Key) {
-        if !self.traces[key as usize].lingering {
-            self.traces[key as usize].lingering = true;
-            self.lingering.add(key, store.trace(key).active_at);
-        }
-    }
-
-    fn forget_trace(&mut self, store: &mut Store, key: Key, delivered: bool) {
-        let trace = &mut self.traces[key as usize];
-        trace.active = false;
-        let (top, root, own_record) = (trace.node, trace.root.take(), trace.own_record);
-        let mut nodes = std::mem::take(&mut trace.nodes);
-        for node in nodes.drain(..).chain([top]) {
-            let id = self.nodes[node as usize].id;
-            if self.by_id.get(id) == Some(&node) {
-                self.by_id.remove(id);
-            }
-            if self.aliases.len() > 0 {
-                self.aliases.remove(id);
-            }
-            self.free.push(node);
-        }
-        self.traces[key as usize].nodes = nodes;
-        self.live_traces -= 1;
-        if let Some(root) = root {
-            if own_record && delivered {
-                self.tally.delivered += 1;
-                self.restored_done += u64::from(store.span(root).flags.has(StartFlags::SPOOLED));
-            }
-            store.release_span(root);
-        }
-        store.release_trace(key, delivered);
-    }
-
-    /// A fresh id for a trace that this process makes for its own late spans.
-    fn fresh_id() -> [u8; 16] {
-        TraceId::random().to_bytes()
     }
 }
