@@ -64,6 +64,8 @@ mod session;
 pub mod span;
 mod status;
 mod suppress;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "langsmith")]
 pub use bridge::langsmith;

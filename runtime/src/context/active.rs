@@ -142,6 +142,8 @@ fn first_place(mut trace: TraceId, outside: u8, mut flags: u8, span_type: SpanTy
         trace = TraceId::random();
         start |= StartFlags::ROOT;
     }
+    #[cfg(feature = "testing")]
+    crate::pipeline::watch::begins(trace);
     // A caller that records was asked when its headers were read, where its decision counts.
     let decided = outside & REMOTE != 0 && global::follows_callers();
     if !decided && !global::samples(trace, span_type) {
@@ -267,6 +269,8 @@ pub(crate) fn exchange(other: &mut Slot) {
 
 #[inline(never)]
 fn swap_rare(new: Option<Arc<Rare>>) -> Option<Arc<Rare>> {
+    #[cfg(feature = "testing")]
+    crate::pipeline::watch::follow(new.as_ref().and_then(|rare| rare.watch.as_ref()));
     RARE_VALUES
         .try_with(|cell| cell.try_borrow_mut().ok().map(|mut r| std::mem::replace(&mut *r, new)))
         .ok()

@@ -113,6 +113,10 @@ impl Context {
         }
         let remote = Remote::from_headers(&headers);
         let mut rare = Rare { baggage: headers.baggage, ..Rare::default() };
+        #[cfg(feature = "testing")]
+        {
+            rare.watch = crate::pipeline::watch::current();
+        }
         if let Some(langsmith) = headers.langsmith {
             rare.tags = langsmith.tags;
             rare.metadata = langsmith.metadata.into_iter().map(|(key, value)| (key, text(value))).collect();

@@ -18,7 +18,7 @@ pub(crate) struct Content<'a> {
     pub(crate) tags: Vec<&'a str>,
     /// Each key once, in the order in which it came first.
     pub(crate) metadata: Vec<(&'a str, Part<'a>)>,
-    pub(crate) events: Vec<Part<'a>>,
+    pub(crate) events: Vec<EventPart<'a>>,
     pub(crate) model: Option<&'a str>,
     pub(crate) temperature: Option<f64>,
     pub(crate) tools: Option<Part<'a>>,
@@ -32,6 +32,19 @@ pub(crate) struct Content<'a> {
     /// Further attributes by their wire name.
     pub(crate) attributes: Vec<(&'a str, Part<'a>)>,
     pub(crate) origin: Vec<(&'a str, &'a str)>,
+    /// Facts about a session that the backend has to look up.
+    session: Vec<(&'a str, &'a str)>,
+    /// The time of the event that comes next.
+    event_time: Option<u64>,
+}
+
+/// Something that happened during the span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventPart<'a> {
+    /// When, in nanoseconds since the Unix epoch.
+    pub(crate) time: Option<u64>,
+    /// Its name as the key, its attributes as the value.
+    pub(crate) part: Part<'a>,
 }
 
 impl<'a> Content<'a> {
@@ -55,7 +68,8 @@ impl<'a> Content<'a> {
             Field::StatusCode => self.status_code = number(&part).map(|n| n as u64),
             Field::Tag if !self.tags.contains(&part.text()) => self.tags.push(part.text()),
             Field::Metadata => set(&mut self.metadata, part),
-            Field::Event => self.events.push(part),
+            Field::EventTime => self.event_time = part.as_u64(),
+            Field::Event => self.events.push(EventPart { time: self.event_time.take(), part }),
             Field::Model => self.model = Some(part.text()),
             Field::Temperature => self.temperature = number(&part),
             Field::Tools => self.tools = Some(part),
@@ -68,6 +82,7 @@ impl<'a> Content<'a> {
             Field::Dataset => set(&mut self.dataset, part),
             Field::Attribute => set(&mut self.attributes, part),
             Field::Origin => self.origin.push((part.key, part.text())),
+            Field::Session => self.session.push((part.key, part.text())),
             _ => {}
         }
     }
@@ -94,6 +109,11 @@ impl<'a> Content<'a> {
     #[cfg(any(feature = "langsmith", feature = "otlp"))]
     pub(crate) fn origin(&self, name: &str) -> Option<&'a str> {
         self.origin.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// A fact about a session that the backend has to look up.
+    pub(crate) fn session(&self, name: &str) -> Option<&'a str> {
+        self.session.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The input as text: text as it is, anything else as JSON; without an explicit input, the object of all arguments in their order.

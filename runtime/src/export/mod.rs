@@ -2,8 +2,8 @@
 
 #[cfg(any(feature = "langsmith", feature = "otlp"))]
 pub(crate) mod batch;
-#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
 pub(crate) mod content;
+mod data;
 #[cfg(feature = "galileo")]
 pub(crate) mod galileo;
 #[cfg(feature = "__http")]
@@ -12,7 +12,8 @@ pub(crate) mod gzip;
 pub(crate) mod json;
 #[cfg(feature = "langsmith")]
 pub(crate) mod langsmith;
-#[cfg(any(feature = "galileo", feature = "langsmith", feature = "otlp"))]
+mod memory;
+#[cfg_attr(not(any(feature = "galileo", feature = "langsmith", feature = "otlp")), allow(dead_code))]
 pub(crate) mod message;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
@@ -23,4 +24,6 @@ pub(crate) mod semconv;
 pub(crate) mod transport;
 
 pub use crate::pipeline::exporter::{ExportError, Exporter, Outcomes, SpanRecord};
+pub use data::{EventData, SpanData};
+pub use memory::Memory;
 pub use pretty::Pretty;

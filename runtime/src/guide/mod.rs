@@ -14,6 +14,7 @@
 //! | [`opentelemetry`] | how to share traces with OpenTelemetry, and where to send spans |
 //! | [`langsmith`] | how to stand in a LangSmith trace |
 //! | [`production`] | sizes, ends, Kubernetes, serverless |
+//! | [`testing`] | how traces are tested |
 //! | [`troubleshooting`] | why something is not where it should be |
 //! | [`environment`] | every variable |
 //! | [`from_python`], [`from_tracing`], [`from_fastrace`] | what is called what |
@@ -46,3 +47,8 @@ chapters! {
     from_tracing
     from_fastrace
 }
+
+/// Traces as tests. With the feature `testing` this chapter's examples are compiled and run.
+#[cfg_attr(feature = "testing", doc = "")]
+#[cfg_attr(feature = "testing", doc = include_str!("testing.md"))]
+pub mod testing {}

@@ -23,6 +23,10 @@ static SCALE: Scale = Scale { rate: AtomicU64::new(0), origin: AtomicU64::new(0)
 /// Nanoseconds since the Unix epoch by the process's own clock.
 #[inline]
 pub(crate) fn now() -> u64 {
+    #[cfg(feature = "testing")]
+    if let Some(now) = super::predictable::now() {
+        return now;
+    }
     if !fastant::is_tsc_available() {
         return slowly();
     }

@@ -156,12 +156,6 @@ pub(crate) fn reseed() {
     RANDOM.set(Random { state: 0, thread: 0 });
 }
 
-/// Makes the next ids of this thread those that follow from `seed`.
-#[cfg(feature = "testing")]
-pub(crate) fn seed_with(seed: u64) {
-    RANDOM.set(Random { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, thread: 0 });
-}
-
 #[cold]
 fn seed() -> Random {
     let mut bytes = [0u8; 16];
@@ -177,6 +171,10 @@ fn seed() -> Random {
 
 #[inline]
 fn random_v4() -> [u8; 16] {
+    #[cfg(feature = "testing")]
+    if let Some((a, b)) = super::predictable::words() {
+        return stamp_v4((u128::from(b) << 64 | u128::from(a)).to_le_bytes());
+    }
     let (random, high, low) = step();
     // The last eight bytes are the W3C span id and what samplers look at, so they get the better word.
     let (a, b) = (low ^ random.thread, high ^ low);

@@ -8,6 +8,8 @@ mod dataset;
 mod id;
 mod outcome;
 pub(crate) mod part;
+#[cfg(feature = "testing")]
+pub(crate) mod predictable;
 pub(crate) mod scratch;
 mod session;
 mod span_type;

@@ -62,10 +62,12 @@ pub enum Field {
     /// A fact about the session when the backend has to look it up or create it; the key is `external_id`, `name`,
     /// `previous_session_id` or `metadata.<name>` (trace fact; an empty name asks for a new session).
     Session = 23,
+    /// When the event that follows happened, in nanoseconds since the Unix epoch (unsigned integer).
+    EventTime = 24,
 }
 
 impl Field {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Argument,
         Self::Input,
         Self::Output,
@@ -90,6 +92,7 @@ impl Field {
         Self::Attribute,
         Self::Origin,
         Self::Session,
+        Self::EventTime,
     ];
 }
 

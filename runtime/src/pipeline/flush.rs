@@ -22,6 +22,12 @@ pub(crate) fn install(worker: Weak<Worker>, always: bool, timeout: Duration) {
     *FLUSHER.write().unwrap_or_else(PoisonError::into_inner) = Some(Flusher { worker, always, timeout });
 }
 
+/// The worker that runs, if one does.
+#[cfg(feature = "testing")]
+pub(crate) fn worker() -> Option<std::sync::Arc<Worker>> {
+    FLUSHER.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.worker.upgrade()
+}
+
 /// Whether responses are to wait, when their layer does not ask for it.
 pub(crate) fn is_wanted() -> bool {
     let flusher = FLUSHER.read().unwrap_or_else(PoisonError::into_inner);

@@ -21,6 +21,9 @@ static THRESHOLDS: [AtomicU64; SpanType::COUNT] = [const { AtomicU64::new(u64::M
 static PARENT_BASED: AtomicBool = AtomicBool::new(true);
 static NEXT: AtomicU32 = AtomicU32::new(1);
 static QUEUE: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
+/// Where spans go while no pipeline is installed; there is one while a test watches.
+#[cfg(feature = "testing")]
+static STANDBY: RwLock<Option<Arc<Queue>>> = RwLock::new(None);
 
 /// Whether anybody records. Always `false` when the feature `enable` is off.
 #[inline(always)]
@@ -134,12 +137,35 @@ pub(crate) fn install(queue: &Arc<Queue>, distributed: bool, sampler: Sampler) -
 pub(crate) fn uninstall(queue: &Arc<Queue>) {
     let mut slot = QUEUE.write().unwrap_or_else(PoisonError::into_inner);
     if slot.as_ref().is_some_and(|q| Arc::ptr_eq(q, queue)) {
-        STATE.store(0, Ordering::Release);
         *slot = None;
+        fall_back();
+    }
+}
+
+/// Nothing is installed any more: spans go to whoever stands by. For callers that hold the slot.
+fn fall_back() {
+    #[cfg(feature = "testing")]
+    if let Some(queue) = &*STANDBY.read().unwrap_or_else(PoisonError::into_inner) {
+        STATE.store(queue.generation() << FLAG_BITS | DISTRIBUTED, Ordering::Release);
+        return;
+    }
+    STATE.store(0, Ordering::Release);
+}
+
+/// Gives spans to `queue` while no pipeline is installed, all of them and as in distributed mode.
+#[cfg(feature = "testing")]
+pub(crate) fn stand_by(queue: Option<&Arc<Queue>>) {
+    let slot = QUEUE.write().unwrap_or_else(PoisonError::into_inner);
+    *STANDBY.write().unwrap_or_else(PoisonError::into_inner) = queue.cloned();
+    if slot.is_none() {
+        fall_back();
     }
 }
 
 /// The installed queue.
 pub(crate) fn queue() -> Option<Arc<Queue>> {
-    QUEUE.read().unwrap_or_else(PoisonError::into_inner).clone()
+    let installed = QUEUE.read().unwrap_or_else(PoisonError::into_inner).clone();
+    #[cfg(feature = "testing")]
+    let installed = installed.or_else(|| STANDBY.read().unwrap_or_else(PoisonError::into_inner).clone());
+    installed
 }

@@ -23,5 +23,7 @@ pub(crate) mod retry;
 pub(crate) mod spool;
 pub(crate) mod stats;
 pub(crate) mod store;
+#[cfg(feature = "testing")]
+pub(crate) mod watch;
 pub(crate) mod whole;
 pub(crate) mod worker;

@@ -55,8 +55,12 @@ pub(crate) fn unrecorded(run: impl FnOnce()) {
 
 fn describe(record: &Record<'_>, names: &mut std::collections::HashMap<[u8; 16], String>) -> String {
     let header = record.header;
-    let values: Vec<String> =
-        record.parts.clone().filter(|p| p.field != Field::Name).map(|p| format!("{}={}", p.key, word(&p))).collect();
+    let values: Vec<String> = record
+        .parts
+        .clone()
+        .filter(|p| !matches!(p.field, Field::Name | Field::EventTime))
+        .map(|p| format!("{}={}", p.key, word(&p)))
+        .collect();
     let name = record.parts.clone().find(|p| p.field == Field::Name).map(|p| p.text().to_owned());
     let verb = match header.kind {
         Kind::Start => {

@@ -90,6 +90,8 @@ pub(crate) struct Worker {
 struct Shared {
     wake: Notify,
     asks: Mutex<Vec<Ask>>,
+    /// Those who wait for what has been recorded to be looked at.
+    looks: Mutex<Vec<Arc<Answer>>>,
     stopped: AtomicBool,
     /// How often it had to begin again after a panic.
     restarts: AtomicU64,
@@ -154,6 +156,17 @@ impl Worker {
         }
         self.shared.wake.notify_one();
         answer
+    }
+
+    /// Waits until what has been recorded has been looked at, not for its delivery.
+    #[cfg(feature = "testing")]
+    pub(crate) fn look(&self, timeout: Duration) {
+        let answer = Arc::<Answer>::default();
+        self.shared.looks.lock().unwrap_or_else(PoisonError::into_inner).push(answer.clone());
+        if !self.shared.stopped.load(Ordering::Acquire) {
+            self.shared.wake.notify_one();
+            answer.wait(timeout);
+        }
     }
 
     /// The accounts as they stand.
@@ -249,7 +262,9 @@ impl LookAfter {
     async fn run(&mut self) {
         self.tell_rest(self.now());
         loop {
+            let looks = std::mem::take(&mut *self.shared.looks.lock().unwrap_or_else(PoisonError::into_inner));
             let arrived = self.look();
+            looks.iter().for_each(|answer| answer.give());
             self.quiet = if arrived > 0 || self.store.is_unsettled() { 0 } else { self.quiet.saturating_add(1) };
             let now = self.now();
             for destination in &mut self.destinations {
@@ -275,8 +290,14 @@ impl LookAfter {
     fn look(&mut self) -> usize {
         let now = self.now();
         let drift = clock::drift();
+        #[cfg(feature = "testing")]
+        let watched = super::watch::is_open().then(|| self.store.redaction().cloned());
         let (store, changes, destinations) = (&mut self.store, &mut self.changes, &self.destinations);
         let count = self.queue.drain(|record| {
+            #[cfg(feature = "testing")]
+            if let Some(redaction) = &watched {
+                super::watch::see(record, redaction.as_ref());
+            }
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(test)]
                 super::failpoint::hit("take");
@@ -410,6 +431,7 @@ impl LookAfter {
         for ask in self.asks.drain(..).chain(late) {
             ask.answer.give();
         }
+        self.shared.looks.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|answer| answer.give());
     }
 
     /// Sleeps until there is a reason to look again.

@@ -4,7 +4,7 @@ use super::open::Opened;
 use super::value;
 use crate::context::Context;
 use crate::context::active::{self, Active};
-use crate::model::{Field, Parts, SpanId, TraceId, Usage};
+use crate::model::{Field, Parts, SpanId, TraceId, Usage, clock};
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -122,7 +122,10 @@ impl CurrentSpan {
 
     /// Adds something that happened just now, with an object of attributes or `()`.
     pub fn event(&self, name: &str, attributes: impl Serialize) -> &Self {
-        self.value(Field::Event, name, attributes)
+        self.add(|parts| {
+            parts.uint(Field::EventTime, "", clock::now());
+            value::write(parts, Field::Event, name, &attributes);
+        })
     }
 
     /// Sets the status code, an HTTP status by custom; 200 for success, 500 for an error otherwise.

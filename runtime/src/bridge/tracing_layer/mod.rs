@@ -221,10 +221,10 @@ fn write_event(event: &Event<'_>, parts: &mut crate::model::Parts<'_>) {
     let mut attributes = serde_json::Map::new();
     attributes.insert("level".into(), metadata.level().as_str().into());
     attributes.insert("target".into(), metadata.target().into());
-    attributes.insert("time_unix_nano".into(), clock::now().into());
     for (key, value) in fields.iter().filter(|(key, _)| *key != "message") {
         attributes.insert(key.into(), value.to_json());
     }
     let text = serde_json::Value::Object(attributes).to_string();
+    parts.uint(Field::EventTime, "", clock::now());
     parts.push(Field::Event, name, ValueKind::Json, text.as_bytes());
 }

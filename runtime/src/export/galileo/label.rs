@@ -36,6 +36,7 @@ pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
         fields.plain("galileo.parent_id", &record.span.parent.to_text());
     }
     let known = included(record);
+    let mut event_time = None;
     for (index, part) in known.clone().enumerate() {
         let repeated = |field| known.clone().skip(index + 1).any(|later| later.field == field && later.key == part.key);
         match part.field {
@@ -43,7 +44,16 @@ pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
             Field::Metadata | Field::Origin if !repeated(part.field) => {
                 text_member(&mut fields, part.key, &part, span.limit)
             }
-            Field::Event => text_member(&mut fields, &event_key(index, &part), &part, span.limit),
+            Field::Event => {
+                text_member(&mut fields, &event_key(index, &part, ""), &part, span.limit);
+                if let Some(time) = event_time.take() {
+                    let out = fields.dynamic_key(&event_key(index, &part, ".time"));
+                    out.push(b'"');
+                    json::timestamp(out, time);
+                    out.push(b'"');
+                }
+            }
+            Field::EventTime => event_time = part.as_u64(),
             Field::Attribute if record.span_type() != SpanType::Control && !repeated(part.field) => {
                 text_member(&mut fields, part.key, &part, span.limit);
             }
@@ -57,8 +67,8 @@ pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
 }
 
 /// Events have no room of their own on this wire; their place in the record keeps equal names apart and in order.
-fn event_key(index: usize, part: &Part<'_>) -> String {
-    format!("event.{index}.{}", part.key)
+fn event_key(index: usize, part: &Part<'_>, what: &str) -> String {
+    format!("event.{index}.{}{what}", part.key)
 }
 
 fn text_member(fields: &mut Object<'_>, key: &str, part: &Part<'_>, limit: Limit) {
@@ -92,6 +102,7 @@ pub(super) fn later_tags(object: &mut Object<'_>, record: &SpanRecord<'_>) {
         match part.field {
             Field::Tag => list.string(part.text()),
             Field::Metadata | Field::Origin => list.pair(part.key, &part),
+            Field::Event => list.pair(&format!("event.{}", part.key), &part),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use super::wire::{Head, Run, object};
 use crate::export::content::{self, Content, Document};
 use crate::export::message::{Block, Message};
-use crate::model::{Outcome, SpanType, ValueKind};
+use crate::model::{Outcome, SpanType};
 use crate::pipeline::exporter::SpanRecord;
 use crate::propagation::DottedOrder;
 use serde_json::{Map, Value, json};
@@ -210,14 +210,9 @@ fn events(content: &Content<'_>, start: u64, end: u64) -> Vec<Value> {
     let mut all: Vec<Value> = content
         .events
         .iter()
-        .map(|part| {
-            let mut attributes = match part.kind {
-                ValueKind::Null => Value::Null,
-                _ => content::value(part),
-            };
-            let time =
-                attributes.as_object_mut().and_then(|object| object.remove("time_unix_nano")).and_then(|t| t.as_u64());
-            json!({ "name": part.key, "time": timestamp(time.unwrap_or(end)), "kwargs": attributes })
+        .map(|event| {
+            let time = timestamp(event.time.unwrap_or(end));
+            json!({ "name": event.part.key, "time": time, "kwargs": content::value(&event.part) })
         })
         .collect();
     if let Some(nanos) = content.metric("time_to_first_token_ns") {

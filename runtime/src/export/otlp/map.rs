@@ -3,7 +3,7 @@
 use super::attribute::Attributes;
 use super::typed;
 use super::wire::{self, Event, KeyValue, Span, Status, flag, kind, status};
-use crate::export::content::{self, Content};
+use crate::export::content::{self, Content, EventPart};
 use crate::export::semconv::{galileo, openinference, otel};
 use crate::model::{Callsite, Outcome, SpanId, SpanType, TraceId};
 use serde_json::{Map, Value};
@@ -47,7 +47,7 @@ pub(crate) fn span(view: &SpanView<'_>, dialect: Dialect) -> Span {
     common(&mut attributes, view, dialect);
     let parent = parent(view);
     let remote = if parent.is_some() && view.remote_parent { flag::IS_REMOTE } else { 0 };
-    let mut events: Vec<Event> = view.content.events.iter().map(|part| event(part, view)).collect();
+    let mut events: Vec<Event> = view.content.events.iter().map(|one| event(one, view)).collect();
     events.extend(exception(view));
     Span {
         trace_id: view.w3c_trace.unwrap_or_else(|| view.trace.to_bytes()).to_vec(),
@@ -177,25 +177,18 @@ fn exception(view: &SpanView<'_>) -> Option<Event> {
     Some(Event { time_unix_nano: view.end, name: otel::EXCEPTION.to_owned(), attributes: attributes.into_inner() })
 }
 
-/// The attribute under which an event's own time travels.
-const EVENT_TIME: &str = "time_unix_nano";
-
-fn event(part: &crate::model::Part<'_>, view: &SpanView<'_>) -> Event {
+fn event(event: &EventPart<'_>, view: &SpanView<'_>) -> Event {
     let mut attributes = Attributes::default();
-    let mut time = view.end;
-    match content::value(part) {
-        Value::Object(object) => {
-            for (key, value) in &object {
-                match value.as_u64().filter(|_| key == EVENT_TIME) {
-                    Some(at) => time = at,
-                    None => attributes.set_json(key, value),
-                }
-            }
-        }
+    match content::value(&event.part) {
+        Value::Object(object) => object.iter().for_each(|(key, value)| attributes.set_json(key, value)),
         Value::Null => {}
         other => attributes.set_json("value", &other),
     }
-    Event { time_unix_nano: time, name: part.key.to_owned(), attributes: attributes.into_inner() }
+    Event {
+        time_unix_nano: event.time.unwrap_or(view.end),
+        name: event.part.key.to_owned(),
+        attributes: attributes.into_inner(),
+    }
 }
 
 /// Who sends: the attributes of the resource, in the order given; the first value of a key stays.

@@ -37,7 +37,8 @@ fn spans() -> Vec<Case> {
                 p.text(Field::SessionId, "", "s1");
                 p.text(Field::Dataset, "input", "row input");
                 p.text(Field::Dataset, "metadata.row", "7");
-                json(p, Field::Event, "cache", r#"{"hit":true,"time_unix_nano":1700000000000000500}"#);
+                p.uint(Field::EventTime, "", 1_700_000_000_000_000_500);
+                json(p, Field::Event, "cache", r#"{"hit":true}"#);
             },
             ..WHOLE
         },

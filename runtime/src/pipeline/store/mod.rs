@@ -95,6 +95,12 @@ impl Store {
         self.freed.as_mut()
     }
 
+    /// What is masked as it comes in.
+    #[cfg(feature = "testing")]
+    pub(crate) fn redaction(&self) -> Option<&Redaction> {
+        self.redaction.as_ref()
+    }
+
     pub(crate) fn span(&self, key: Key) -> &Span {
         &self.spans[key as usize]
     }

@@ -69,6 +69,12 @@ impl Span {
         }
     }
 
+    /// A slot for the span with this id, outside of any store.
+    #[cfg(feature = "testing")]
+    pub(in crate::pipeline) fn of(id: SpanId) -> Self {
+        Self { id, ..Self::new() }
+    }
+
     /// Empties the slot for the next span; the buffer stays unless it is large. Returns the bytes that stay allocated.
     pub(super) fn reset(&mut self) -> usize {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -89,7 +95,7 @@ impl Span {
         self.buffer.capacity()
     }
 
-    pub(super) fn begin(&mut self, record: &Record<'_>, trace: Key, drift: i64) {
+    pub(in crate::pipeline) fn begin(&mut self, record: &Record<'_>, trace: Key, drift: i64) {
         let header = &record.header;
         self.trace_id = header.trace;
         self.trace = trace;
@@ -106,7 +112,7 @@ impl Span {
     }
 
     /// Notes the end; `false` when it had ended before.
-    pub(super) fn end(&mut self, outcome: Outcome, time: u64) -> bool {
+    pub(in crate::pipeline) fn end(&mut self, outcome: Outcome, time: u64) -> bool {
         if self.outcome.is_some() {
             return false;
         }
@@ -116,14 +122,14 @@ impl Span {
     }
 
     /// Masks what looks like a secret in the values that came last.
-    pub(super) fn mask_last(&mut self, bytes: usize, redaction: &Redaction) {
+    pub(in crate::pipeline) fn mask_last(&mut self, bytes: usize, redaction: &Redaction) {
         let from = self.buffer.len().saturating_sub(bytes);
         if let Some(last) = self.buffer.get_mut(from..) {
             redaction.mask(last);
         }
     }
 
-    pub(super) fn append(&mut self, parts: &[u8]) {
+    pub(in crate::pipeline) fn append(&mut self, parts: &[u8]) {
         self.buffer.extend_from_slice(parts);
     }
 
