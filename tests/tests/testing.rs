@@ -137,17 +137,39 @@ fn a_request_that_a_handler_reads_belongs_to_the_run() {
 fn nothing_recorded_fails_every_check() {
     let (_, trace) = testing::run(|| ());
     let rows: [fn(&Trace); 11] = [
-        |t| drop(t.span_count(0)),
-        |t| drop(t.span_count(..)),
-        |t| drop(t.max_duration(Duration::MAX)),
-        |t| drop(t.no_errors()),
-        |t| drop(t.tool_used("*")),
-        |t| drop(t.tool_args_match("*", json!({}))),
-        |t| drop(t.tool_sequence(["a"])),
-        |t| drop(t.tool_sequence([""; 0])),
-        |t| drop(t.tool_sequence_exact([""; 0])),
-        |t| drop(t.children_parallel()),
-        |t| drop(t.span("*")),
+        |t| {
+            t.span_count(0);
+        },
+        |t| {
+            t.span_count(..);
+        },
+        |t| {
+            t.max_duration(Duration::MAX);
+        },
+        |t| {
+            t.no_errors();
+        },
+        |t| {
+            t.tool_used("*");
+        },
+        |t| {
+            t.tool_args_match("*", json!({}));
+        },
+        |t| {
+            t.tool_sequence(["a"]);
+        },
+        |t| {
+            t.tool_sequence([""; 0]);
+        },
+        |t| {
+            t.tool_sequence_exact([""; 0]);
+        },
+        |t| {
+            t.children_parallel();
+        },
+        |t| {
+            t.span("*");
+        },
     ];
     for check in rows {
         let said = message(|| check(&trace));
@@ -174,17 +196,54 @@ fn checks_hold_and_fail_as_they_say() {
     trace.named("weather").span_count(1..=2).tool_used("weather");
     type Row = (fn(&Trace), &'static str);
     let rows: [Row; 8] = [
-        (|t| drop(t.span_count(3)), "expected 3 spans, found 4"),
-        (|t| drop(t.named("w*").span_count(3..)), "expected 3.. spans named `w*`, found 2"),
-        (|t| drop(t.tool_used("flight")), "the tool `flight` was not used; used were `weather`, `weather`, `hotel`"),
         (
-            |t| drop(t.tool_args_match("hotel", json!({"city": "Pisa"}))),
+            |t| {
+                t.span_count(3);
+            },
+            "expected 3 spans, found 4",
+        ),
+        (
+            |t| {
+                t.named("w*").span_count(3..);
+            },
+            "expected 3.. spans named `w*`, found 2",
+        ),
+        (
+            |t| {
+                t.tool_used("flight");
+            },
+            "the tool `flight` was not used; used were `weather`, `weather`, `hotel`",
+        ),
+        (
+            |t| {
+                t.tool_args_match("hotel", json!({"city": "Pisa"}));
+            },
             "the tool `hotel` was never called with {\"city\":\"Pisa\"}",
         ),
-        (|t| drop(t.tool_sequence(["hotel", "weather"])), "the tool `weather` was not used where it was expected"),
-        (|t| drop(t.tool_sequence_exact(["weather", "hotel"])), "expected the tools weather, hotel, used were"),
-        (|t| drop(t.max_duration(Duration::ZERO)), "`trip` took "),
-        (|t| drop(t.children_parallel()), "`weather` ran alone under `trip`"),
+        (
+            |t| {
+                t.tool_sequence(["hotel", "weather"]);
+            },
+            "the tool `weather` was not used where it was expected",
+        ),
+        (
+            |t| {
+                t.tool_sequence_exact(["weather", "hotel"]);
+            },
+            "expected the tools weather, hotel, used were",
+        ),
+        (
+            |t| {
+                t.max_duration(Duration::ZERO);
+            },
+            "`trip` took ",
+        ),
+        (
+            |t| {
+                t.children_parallel();
+            },
+            "`weather` ran alone under `trip`",
+        ),
     ];
     for (check, expected) in rows {
         let said = message(|| check(&trace));
