@@ -9,7 +9,7 @@ use quote::{quote, quote_spanned};
 pub(super) fn async_fn(plan: &Plan) -> TokenStream {
     let names = Names::of(plan);
     let site = open::site(plan, &names);
-    let open_span = open::span(plan, &names, "Running", "start");
+    let open_span = open::span(plan, &names, "Begun", "begin");
     let own = open::own(plan);
     let known = plan.returns.known().filter(|_| !plan.returns.unit);
     let hint = known.map(|ty| hint(&names, quote!(#ty)));
@@ -22,7 +22,7 @@ pub(super) fn async_fn(plan: &Plan) -> TokenStream {
 pub(super) fn async_block(plan: &Plan, before: &TokenStream, capture: &TokenStream, block: &Group) -> TokenStream {
     let names = Names::of(plan);
     let site = open::site(plan, &names);
-    let open_span = open::span(plan, &names, "Running", "start");
+    let open_span = open::span(plan, &names, "Begun", "begin");
     let output = match &plan.returns.flow {
         Flow::Lazy { yields: Some(ty), .. } => Returns::of_type(ty),
         _ => Returns::of(&syn::ReturnType::Default),
@@ -39,15 +39,20 @@ fn run(plan: &Plan, names: &Names, returns: &Returns, future: TokenStream) -> To
         let wrapped = returned::wrap(plan, names, returns);
         return quote! {
             let #body = #future;
-            let (#result, mut #span) = #private::Handover::new(#span, #body).await;
+            let (#result, mut #span) = #private::Handover::new(#span.into_running(), #body).await;
             #wrapped
         };
     }
     let has_value = !(returns.unit && returns.ty.is_some()) && (returns.ty.is_some() || !is_async_fn(plan));
     let look = look::look(plan, names, has_value);
+    // Pinned where it is made and never moved: it may be large.
     quote! {
-        let #body = #future;
-        #private::Task::new(#span, #body, #look).await
+        let #body = #private::pin!(#future);
+        if #span.is_off() {
+            #body.await
+        } else {
+            #private::Within::new(&mut #span, #body, #look).await
+        }
     }
 }
 

@@ -30,5 +30,13 @@ impl<F: FnMut(&mut End<'_, '_>)> Look for F {
     }
 }
 
+/// Work that is done in pieces.
+pub(super) trait Work {
+    /// Does one; `true` when it was the last.
+    fn run(&mut self) -> bool;
+    /// Shows the result, once there is one.
+    fn look(&self, end: &mut End<'_, '_>);
+}
+
 /// For spans that gathered nothing.
 pub(super) fn nothing(_: &mut Parts<'_>) {}

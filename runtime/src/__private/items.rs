@@ -35,7 +35,7 @@ pin_project! {
 
 impl<S, I> Items<S, I> {
     fn new(span: Running, inner: S, look: fn(&I, &mut End<'_, '_>)) -> Self {
-        let seen = Seen::new(span.site());
+        let seen = Seen::new(span.is_llm());
         Self { inner: Some(inner), span, look, seen }
     }
 }

@@ -8,18 +8,20 @@
 //! | every function | [`Site`], [`Callsite`], [`SpanType`], [`Field`], [`recording`], [`Probe`], [`Value`] |
 //! | plain functions | [`Frame`], [`enter`], [`once`], [`call`] |
 //! | `-> !`, `-> impl Fn`, `#[track_caller]` | [`Guard`], [`enter`], [`leave`], [`Branch`], [`FromRest`] |
-//! | `async fn`, `async move` bodies | [`Running`], [`start`], [`Task`], [`never`] |
+//! | `async fn`, `async move` bodies | [`Begun`], [`begin`], [`pin!`], [`Within`], [`Handover`], [`never`] |
 //! | functions that return a future, stream or iterator | [`Running`], [`prepare`], [`once`], [`Task`], [`Items`] |
-//! | `parent = ..`, `session = ..` | [`Base`], [`attach`], [`start_in`], [`prepare_in`] |
+//! | `parent = ..`, `session = ..` | [`Base`], [`attach`], [`begin_in`], [`prepare_in`] |
 //! | what looks at results | [`End`], [`Returned`], [`ErrorProbe`] |
 
 mod base;
+mod begun;
 mod early;
 mod end;
 mod erased;
 mod failure;
 mod frame;
 mod items;
+mod open;
 mod running;
 mod seen;
 mod site;
@@ -31,15 +33,17 @@ pub use crate::capture::{ErrorProbe, Probe, Value};
 pub use crate::model::{Callsite, Field, SpanType};
 pub use crate::span::{enabled, recording};
 pub use base::Base;
+pub use begun::{Begun, begin, begin_in};
 pub use early::{Branch, FromRest};
 pub use end::{CacheHit, End, Returned, StatusCode, Tokens};
 pub use frame::{Frame, Guard, attach, call, enter, leave, once};
 pub use items::{Items, iterates, streams};
-pub use running::{Running, prepare, prepare_in, start, start_in};
+pub use running::{Running, prepare, prepare_in};
 pub use site::{Site, as_debug, as_display, as_serialize, survives};
 pub use std::boxed::Box;
 pub use std::ops::ControlFlow;
 pub use std::option::Option;
+pub use std::pin::pin;
 pub use std::result::Result;
 pub use std::{file, format, line, module_path};
-pub use task::{Handover, Task, never, resolves_to};
+pub use task::{Handover, Task, Within, never, resolves_to};

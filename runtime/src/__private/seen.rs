@@ -3,10 +3,9 @@
 use super::end::End;
 use super::erased::Look;
 use super::running::Running;
-use super::site::Site;
 use crate::capture::{self, escape};
 use crate::model::part::PartIter;
-use crate::model::{Field, Part, Parts, SpanType, ValueKind, clock};
+use crate::model::{Field, Part, Parts, ValueKind, clock};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,15 +40,8 @@ enum Form {
 }
 
 impl Seen {
-    pub(super) fn new(site: Option<&'static Site>) -> Self {
-        Self {
-            is_llm: site.is_some_and(|site| site.callsite.span_type == SpanType::Llm),
-            started: 0,
-            first_after: None,
-            count: 0,
-            output: Output::default(),
-            facts: Vec::new(),
-        }
+    pub(super) fn new(is_llm: bool) -> Self {
+        Self { is_llm, started: 0, first_after: None, count: 0, output: Output::default(), facts: Vec::new() }
     }
 
     /// Something is asked for.

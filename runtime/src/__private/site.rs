@@ -1,7 +1,7 @@
 //! What one annotated function knows at compile time, and how its values get into a record.
 
 use crate::capture::{Value, is_secret_name};
-use crate::model::{Callsite, Field, Parts, ValueKind};
+use crate::model::{Callsite, Field, Parts, SpanType, ValueKind};
 use serde::Serialize;
 use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +18,11 @@ impl Site {
     /// Made once, as a `static`.
     pub const fn new(callsite: Callsite, values: &'static [(Field, &'static str)]) -> Self {
         Self { callsite, values }
+    }
+
+    #[inline]
+    pub(super) const fn is_llm(&self) -> bool {
+        matches!(self.callsite.span_type, SpanType::Llm)
     }
 
     pub(super) fn write(&self, values: &[Value<'_>], parts: &mut Parts<'_>) {

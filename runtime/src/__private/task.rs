@@ -1,8 +1,9 @@
 //! Futures that own a span.
 
+use super::begun::Begun;
 use super::end::End;
-use super::erased::nothing;
-use super::running::{Running, Work};
+use super::erased::{Work, nothing};
+use super::running::Running;
 use futures::future::FusedFuture;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -75,6 +76,52 @@ impl<F: Future> Work for Polling<'_, '_, F> {
         if let Poll::Ready(output) = &self.state {
             (self.look)(output, end);
         }
+    }
+}
+
+/// What an annotated `async fn` waits for while somebody records: its body, in its span.
+///
+/// Body and span lie beside this in the function's own future and are dropped after it, the body first: that way neither is moved, and a
+/// function whose calls nobody records waits for its body itself.
+pub struct Within<'a, F: Future> {
+    span: &'a mut Begun,
+    body: Pin<&'a mut F>,
+    look: fn(&F::Output, &mut End<'_, '_>),
+}
+
+impl<'a, F: Future> Within<'a, F> {
+    /// Runs `body` in `span`, which has to be dropped after it; `look` is shown the result.
+    #[inline(always)]
+    pub fn new(span: &'a mut Begun, body: Pin<&'a mut F>, look: fn(&F::Output, &mut End<'_, '_>)) -> Self {
+        Self { span, body, look }
+    }
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let mut state = Poll::Pending;
+        this.span.drive(&mut Polling { future: this.body.as_mut(), cx, state: &mut state, look: this.look });
+        state
+    }
+}
+
+impl<F: Future> Drop for Within<'_, F> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.span.is_off() {
+            // What the body owns may be spans; they end inside this one.
+            self.span.abandon();
+        }
+    }
+}
+
+impl<F: Future> fmt::Debug for Within<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Within").finish_non_exhaustive()
     }
 }
 

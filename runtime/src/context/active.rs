@@ -258,13 +258,31 @@ pub(crate) fn swap(new: Slot) -> Slot {
 }
 
 /// Exchanges the thread's context with `other`, in place.
-#[inline]
+#[inline(always)]
 pub(crate) fn exchange(other: &mut Slot) {
-    let old = replace(other.0);
-    if old.has_rare() || other.0.has_rare() {
-        other.1 = swap_rare(other.1.take());
+    let old = get();
+    // Asked first, so that nothing has to be kept over a call.
+    if (old.flags | other.0.flags) & RARE != 0 {
+        return exchange_rare(other);
     }
+    set(other.0);
     other.0 = old;
+}
+
+#[cold]
+#[inline(never)]
+fn exchange_rare(other: &mut Slot) {
+    other.1 = swap_rare(other.1.take());
+    other.0 = replace(other.0);
+}
+
+/// Replaces the thread's context with `outer`, from which the rare values are taken; the former context is dropped.
+#[inline(always)]
+pub(crate) fn restore(outer: &mut Slot) {
+    if get().has_rare() || outer.0.has_rare() {
+        drop(swap_rare(outer.1.take()));
+    }
+    set(outer.0);
 }
 
 #[inline(never)]

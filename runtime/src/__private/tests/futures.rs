@@ -183,3 +183,99 @@ fn tracing_3179_async_trait_methods_are_traced_as_the_async_functions_they_were(
         ]
     );
 }
+
+/// Opens a span when it is dropped, so that its parent is seen.
+struct SpanOnDrop(&'static str);
+
+impl Drop for SpanOnDrop {
+    fn drop(&mut self) {
+        crate::Span::tool(self.0).in_scope(|| ());
+    }
+}
+
+#[test]
+fn what_a_dropped_future_owns_ends_inside_its_span() {
+    #[log(crate = crate, skip_all)]
+    async fn owns(argument: SpanOnDrop) {
+        let local = SpanOnDrop("local");
+        std::future::pending::<()>().await;
+        drop((local, argument));
+    }
+    let lines = recorded(|| {
+        let outside = crate::Span::workflow("outside").enter();
+        let mut future = Box::pin(owns(SpanOnDrop("argument")));
+        assert!(futures::FutureExt::now_or_never(future.as_mut()).is_none());
+        drop(future);
+        // The context is again what it was.
+        SpanOnDrop("after");
+        drop(outside);
+    });
+    let starts: Vec<_> = lines.iter().filter(|line| !line.starts_with("ok")).map(String::as_str).collect();
+    assert_eq!(
+        starts,
+        [
+            "start outside under -",
+            "start owns under outside",
+            "start local under owns",
+            "start argument under owns",
+            "cancelled owns",
+            "start after under outside"
+        ]
+    );
+}
+
+#[test]
+fn a_future_that_goes_to_another_thread_keeps_its_span_there_and_leaves_none_behind() {
+    #[log(crate = crate)]
+    async fn moves() {
+        leaf(1).await;
+        leaf(2).await;
+    }
+    let lines = recorded(|| {
+        let mut future = Box::pin(moves());
+        assert!(futures::FutureExt::now_or_never(future.as_mut()).is_none());
+        SpanOnDrop("behind");
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                block_on(future);
+                SpanOnDrop("there");
+            });
+        });
+    });
+    let starts: std::collections::BTreeSet<_> =
+        lines.iter().filter(|line| line.starts_with("start")).map(String::as_str).collect();
+    assert_eq!(
+        starts.into_iter().collect::<Vec<_>>(),
+        [
+            "start behind under -",
+            "start leaf under moves n=1",
+            "start leaf under moves n=2",
+            "start moves under -",
+            "start there under -"
+        ]
+    );
+}
+
+#[test]
+fn a_span_with_another_parent_leaves_the_running_one_alone() {
+    #[log(crate = crate, parent = crate::Context::root())]
+    async fn elsewhere() -> u8 {
+        leaf(1).await
+    }
+    let lines = recorded(|| {
+        let outside = crate::Span::workflow("outside").enter();
+        assert_eq!(block_on(elsewhere()), 1);
+        SpanOnDrop("after");
+        drop(outside);
+    });
+    let starts: Vec<_> = lines.iter().filter(|line| line.starts_with("start")).map(String::as_str).collect();
+    assert_eq!(
+        starts,
+        [
+            "start outside under -",
+            "start elsewhere under -",
+            "start leaf under elsewhere n=1",
+            "start after under outside"
+        ]
+    );
+}
