@@ -7,6 +7,8 @@ use crate::context::{Context, ContextGuard};
 use crate::model::{Field, Outcome};
 use crate::span::Detached;
 use http::{HeaderMap, StatusCode};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Poll;
 
 /// A request that is under way, with the span that stands for it, if one does.
 #[derive(Debug)]
@@ -17,17 +19,34 @@ pub(crate) struct Exchange {
     status: Option<StatusCode>,
     /// What a protocol above HTTP says went wrong, such as a gRPC status.
     failure: Option<String>,
+    /// Bytes of the response's body that are still to come, when their number is known.
+    left: Option<u64>,
 }
 
 impl Exchange {
     /// The serving side.
     pub(crate) fn serving(context: Context, span: Option<Detached>) -> Self {
-        Self { context: Some(context), span, status: None, failure: None }
+        Self { context: Some(context), span, status: None, failure: None, left: None }
     }
 
     /// The asking side.
     pub(crate) fn asking(span: Option<Detached>) -> Self {
-        Self { context: None, span, status: None, failure: None }
+        Self { context: None, span, status: None, failure: None, left: None }
+    }
+
+    /// Runs what is the user's in the request's context, where it has one.
+    pub(crate) fn within<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _guard = self.enter();
+        run()
+    }
+
+    /// Polls what is the user's in the request's context; a panic is recorded and goes on.
+    pub(crate) fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let polled = self.within(|| catch_unwind(AssertUnwindSafe(poll)));
+        polled.unwrap_or_else(|payload| {
+            self.panicked(payload.as_ref());
+            resume_unwind(payload)
+        })
     }
 
     /// Makes the request's context current, where it has one.
@@ -63,6 +82,23 @@ impl Exchange {
         self.failure = self.failure.take().or_else(|| grpc_failure(trailers));
     }
 
+    /// The number of bytes after which a server stops asking for the body, when it is known.
+    pub(crate) fn announced(&mut self, length: Option<u64>) {
+        self.left = length;
+    }
+
+    /// So many bytes of the body are there.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Whether all announced bytes are there; a server then does not ask for the end.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        self.left == Some(0)
+    }
+
     /// The body is through.
     pub(crate) fn end(&mut self) {
         let Some(span) = &mut self.span else { return };
@@ -85,8 +121,7 @@ impl Exchange {
         }
     }
 
-    /// The handler or the body panicked.
-    pub(crate) fn panicked(&mut self, payload: &(dyn std::any::Any + Send)) {
+    fn panicked(&mut self, payload: &(dyn std::any::Any + Send)) {
         if let Some(span) = &mut self.span {
             let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
             span.end(Outcome::Panic, |parts| parts.text(Field::Error, "", text.unwrap_or("panic")));
@@ -100,11 +135,12 @@ impl Exchange {
         }
     }
 
-    /// The body was dropped before its end: the caller went away, or the side that asked has seen enough.
+    /// The body was dropped before its end was asked for: everything is there, the caller went away, or the side that asked has seen
+    /// enough.
     pub(crate) fn body_dropped(&mut self) {
         match self.context {
-            Some(_) => self.cancelled(),
-            None => self.end(),
+            Some(_) if !self.has_sent_all() => self.cancelled(),
+            _ => self.end(),
         }
     }
 }

@@ -12,11 +12,10 @@ use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::{Future, Ready, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 
 /// Continues the caller's trace in an actix-web application, as [`TracingLayer`](crate::middleware::TracingLayer) does in a tower
 /// service: a span for the request, named after method and route, and its context for handler and body.
@@ -170,9 +169,7 @@ pin_project! {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
                 // The spans of the handler end before the one that they lie under.
-                let guard = call.enter();
-                this.inner.set(None);
-                drop(guard);
+                call.within(|| this.inner.set(None));
                 call.cancelled();
             }
         }
@@ -192,21 +189,8 @@ where
         let Some(call) = this.call else {
             return inner.poll(cx).map_ok(|response| response.map_body(|_, body| TracedBody::new(body, None)));
         };
-        let polled = {
-            let _guard = call.enter();
-            catch_unwind(AssertUnwindSafe(|| inner.poll(cx)))
-        };
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(payload) => {
-                call.panicked(payload.as_ref());
-                resume_unwind(payload)
-            }
-        };
-        let guard = call.enter();
-        this.inner.set(None);
-        drop(guard);
+        let result = ready!(call.poll(|| inner.poll(cx)));
+        call.within(|| this.inner.set(None));
         let Some(mut call) = this.call.take() else { return Poll::Pending };
         Poll::Ready(match result {
             Ok(response) => {

@@ -1,26 +1,15 @@
 //! One request that goes out.
 
 use crate::context::Context;
+use crate::http::client::ClientOptions;
 #[cfg(any(feature = "tower", feature = "reqwest", feature = "ureq"))]
 use crate::http::exchange::Exchange;
-use crate::http::host::{AllowedHosts, allowed_hosts};
+use crate::http::host::allowed_hosts;
 use crate::model::{Field, Parts, SpanType};
 use crate::span::Detached;
 use crate::suppress;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Uri};
-use std::sync::Arc;
-
-/// What a client does with its requests.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ClientOptions {
-    /// Whether each request has a span.
-    pub(crate) span: bool,
-    /// The client's own list; without one the process's.
-    pub(crate) hosts: Option<Arc<AllowedHosts>>,
-    /// The host of every request, for clients whose requests do not say it.
-    pub(crate) authority: Option<Authority>,
-}
 
 /// What a client knows of a request.
 #[derive(Debug, Clone, Copy)]

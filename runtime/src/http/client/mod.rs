@@ -1,5 +1,8 @@
 //! Requests that go out: headers, and a span when one is asked for.
 
+#[macro_use]
+mod options;
+
 mod attempt;
 mod call;
 mod ext;
@@ -18,8 +21,9 @@ mod ureq;
 mod tests;
 
 pub use attempt::Attempts;
-pub(crate) use call::{ClientCall, ClientOptions, Outgoing};
+pub(crate) use call::{ClientCall, Outgoing};
 pub use ext::RequestExt;
+pub(crate) use options::ClientOptions;
 #[cfg(feature = "reqwest")]
 pub use reqwest::SendExt;
 #[cfg(feature = "reqwest-middleware")]

@@ -2,11 +2,9 @@
 
 use super::reqwest::{begin, describe};
 use super::{Attempts, ClientOptions};
-use crate::http::host::AllowedHosts;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next};
-use std::sync::Arc;
 
 /// Continues the running trace in every request of a client: opens a span for each and adds its headers.
 ///
@@ -28,33 +26,7 @@ pub struct ReqwestTracing {
     options: ClientOptions,
 }
 
-impl Default for ReqwestTracing {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl ReqwestTracing {
-    /// Spans and headers for every request.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
-    }
-
-    /// Headers only: what the other service does lies directly under the running span.
-    #[must_use]
-    pub fn without_span(mut self) -> Self {
-        self.options.span = false;
-        self
-    }
-
-    /// Headers only to these hosts; wins over the list of the process.
-    #[must_use]
-    pub fn allowed_hosts(mut self, hosts: AllowedHosts) -> Self {
-        self.options.hosts = Some(Arc::new(hosts));
-        self
-    }
-}
+client_options!(ReqwestTracing);
 
 #[async_trait::async_trait]
 impl Middleware for ReqwestTracing {

@@ -2,7 +2,6 @@
 
 use super::{Attempts, ClientCall, ClientOptions, Outgoing};
 use crate::http::exchange::{Exchange, is_grpc};
-use crate::http::host::AllowedHosts;
 use crate::http::tower::TracedBody;
 use http::{Request, Response};
 use http_body::Body;
@@ -10,7 +9,6 @@ use pin_project_lite::pin_project;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -31,38 +29,14 @@ pub struct ClientTracingLayer {
     options: ClientOptions,
 }
 
-impl Default for ClientTracingLayer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+client_options!(ClientTracingLayer);
 
 impl ClientTracingLayer {
-    /// Spans and headers for every request.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
-    }
-
     /// The host of every request, for the span's name and for lists of hosts: requests to tonic's channel do not say where they go.
     /// An address that is none does nothing.
     #[must_use]
     pub fn to_host(mut self, host: &str) -> Self {
         self.options.authority = host.parse().ok();
-        self
-    }
-
-    /// Headers only: what the other service does lies directly under the running span.
-    #[must_use]
-    pub fn without_span(mut self) -> Self {
-        self.options.span = false;
-        self
-    }
-
-    /// Headers only to these hosts; wins over the list of the process.
-    #[must_use]
-    pub fn allowed_hosts(mut self, hosts: AllowedHosts) -> Self {
-        self.options.hosts = Some(Arc::new(hosts));
         self
     }
 }

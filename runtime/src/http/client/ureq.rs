@@ -1,9 +1,7 @@
 //! The middleware for `ureq`: requests of programs without an async runtime.
 
 use super::{Attempts, ClientCall, ClientOptions, Outgoing};
-use crate::http::host::AllowedHosts;
 use http::{HeaderMap, Request, Response, StatusCode};
-use std::sync::Arc;
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::{Body, Error, SendBody};
 
@@ -22,33 +20,7 @@ pub struct UreqTracing {
     options: ClientOptions,
 }
 
-impl Default for UreqTracing {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl UreqTracing {
-    /// Spans and headers for every request.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { options: ClientOptions { span: true, ..ClientOptions::default() } }
-    }
-
-    /// Headers only: what the other service does lies directly under the running span.
-    #[must_use]
-    pub fn without_span(mut self) -> Self {
-        self.options.span = false;
-        self
-    }
-
-    /// Headers only to these hosts; wins over the list of the process.
-    #[must_use]
-    pub fn allowed_hosts(mut self, hosts: AllowedHosts) -> Self {
-        self.options.hosts = Some(Arc::new(hosts));
-        self
-    }
-}
+client_options!(UreqTracing);
 
 impl Middleware for UreqTracing {
     fn handle(&self, mut request: Request<SendBody<'_>>, next: MiddlewareNext<'_>) -> Result<Response<Body>, Error> {

@@ -5,7 +5,6 @@ use crate::http::hold::HeldBack;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
@@ -18,8 +17,6 @@ pin_project! {
         #[pin]
         inner: Option<B>,
         call: Option<Exchange>,
-        // Bytes that are still to come, when the length is known.
-        left: Option<u64>,
         flush: bool,
         held: HeldBack<Option<Result<Frame<B::Data>, B::Error>>>,
     }
@@ -31,11 +28,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
-                let guard = call.enter();
-                this.inner.set(None);
-                drop(guard);
-                // A server that has all announced bytes does not ask for the end.
-                if *this.left == Some(0) { call.end() } else { call.body_dropped() }
+                call.within(|| this.inner.set(None));
+                call.body_dropped();
             }
         }
     }
@@ -49,7 +43,10 @@ impl<B: Body> TracedBody<B> {
         {
             call.end();
         }
-        Self { inner: Some(inner), call, left: length, flush: false, held: HeldBack::default() }
+        if let Some(call) = &mut call {
+            call.announced(length);
+        }
+        Self { inner: Some(inner), call, flush: false, held: HeldBack::default() }
     }
 
     /// Its end waits until everything that was recorded has been delivered.
@@ -79,26 +76,13 @@ impl<B: Body> Body for TracedBody<B> {
         }
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let Some(call) = this.call else { return inner.poll_frame(cx) };
-        let polled = {
-            let _guard = call.enter();
-            catch_unwind(AssertUnwindSafe(|| inner.poll_frame(cx)))
-        };
-        let frame = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(frame)) => frame,
-            Err(payload) => {
-                call.panicked(payload.as_ref());
-                resume_unwind(payload)
-            }
-        };
+        let frame = ready!(call.poll(|| inner.poll_frame(cx)));
         match &frame {
             None => call.end(),
             Some(Err(_)) => call.fail("the response's body failed"),
             Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref()
-                    && let Some(left) = this.left
-                {
-                    *left = left.saturating_sub(u64::try_from(data.remaining()).unwrap_or(u64::MAX));
+                if let Some(data) = frame.data_ref() {
+                    call.sent(data.remaining());
                 }
                 if let Some(trailers) = frame.trailers_ref() {
                     call.trailers(trailers);
@@ -109,8 +93,7 @@ impl<B: Body> Body for TracedBody<B> {
         if is_last {
             call.end();
         }
-        // A server that has all announced bytes does not ask for the end.
-        if *this.flush && (is_last || frame.is_none() || *this.left == Some(0)) {
+        if *this.flush && (is_last || frame.is_none() || call.has_sent_all()) {
             *this.flush = false;
             call.end();
             this.held.hold(frame);

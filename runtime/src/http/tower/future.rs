@@ -7,7 +7,6 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
@@ -34,9 +33,7 @@ pin_project! {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
                 // The spans of the handler end before the one that they lie under.
-                let guard = call.enter();
-                this.inner.set(None);
-                drop(guard);
+                call.within(|| this.inner.set(None));
                 call.cancelled();
             }
         }
@@ -65,22 +62,9 @@ where
         let Some(call) = this.call else {
             return inner.poll(cx).map_ok(|response| response.map(|body| TracedBody::new(body, None, None)));
         };
-        let polled = {
-            let _guard = call.enter();
-            catch_unwind(AssertUnwindSafe(|| inner.poll(cx)))
-        };
-        let response = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(payload) => {
-                call.panicked(payload.as_ref());
-                resume_unwind(payload)
-            }
-        };
+        let response = ready!(call.poll(|| inner.poll(cx)));
         // The handler's future goes first, in its context, as it would when it is dropped early.
-        let guard = call.enter();
-        this.inner.set(None);
-        drop(guard);
+        call.within(|| this.inner.set(None));
         let Some(mut call) = this.call.take() else { return Poll::Pending };
         Poll::Ready(match response {
             Err(error) => {
