@@ -6,6 +6,7 @@
 mod api;
 pub mod cli;
 pub mod config;
+mod doctor;
 mod export;
 pub mod forward;
 mod ingest;
@@ -40,6 +41,7 @@ pub struct AppState {
     pub port: Option<u16>,
     metrics: metrics::Metrics,
     forwards: forward::Forwards,
+    refusals: doctor::stored::Refusals,
 }
 
 impl AppState {
@@ -50,7 +52,14 @@ impl AppState {
     pub fn open(config: Config) -> Result<AppState, StoreError> {
         let store = Store::open(config.database.as_deref())?;
         let metrics = metrics::Metrics::after(store.first_span());
-        Ok(AppState { store, config: Arc::new(config), port: None, metrics, forwards: forward::Forwards::default() })
+        Ok(AppState {
+            store,
+            config: Arc::new(config),
+            port: None,
+            metrics,
+            forwards: forward::Forwards::default(),
+            refusals: Default::default(),
+        })
     }
 }
 

@@ -37,8 +37,30 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// What a refusal says, kept beside its response for those who look into refusals later.
+#[derive(Clone, Debug)]
+pub(super) struct Reason(pub(super) String);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let reason = Reason(self.reason());
+        let mut response = self.response();
+        response.extensions_mut().insert(reason);
+        response
+    }
+}
+
+impl ApiError {
+    /// One line without anything of the request's content.
+    fn reason(&self) -> String {
+        match self {
+            ApiError::Invalid(findings) => findings.first().map(Finding::line).unwrap_or_default(),
+            ApiError::Status(_, text) => text.lines().next().unwrap_or_default().to_owned(),
+            ApiError::Store(_) => "the database cannot take this now".to_owned(),
+        }
+    }
+
+    fn response(self) -> Response {
         match self {
             ApiError::Invalid(findings) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": findings}))).into_response()

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::fault::Reason;
 use super::{ApiError, login};
 use crate::AppState;
 
@@ -26,10 +27,15 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 /// Stands before every route.
 pub(crate) async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let route = sender_route(&request);
     let mut response = match admit(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
+    if let Some(route) = route.filter(|_| response.status().is_client_error() || response.status().is_server_error()) {
+        let reason = response.extensions().get::<Reason>().map_or("", |reason| reason.0.as_str());
+        state.refusals.note(route, response.status().as_u16(), reason);
+    }
     for (name, value) in &HEADERS {
         // A page may bring a stricter policy of its own.
         if !response.headers().contains_key(name) {
@@ -37,6 +43,22 @@ pub(crate) async fn check(State(state): State<AppState>, request: Request, next:
         }
     }
     response
+}
+
+/// The kind of route that a sender asks for, without what is its own in the path.
+fn sender_route(request: &Request) -> Option<&'static str> {
+    let path = request.uri().path();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match *request.method() {
+        Method::POST if path.starts_with("/otel/") || path == "/v1/traces" => Some("POST /v1/traces"),
+        Method::POST | Method::PATCH if path.starts_with("/runs") => Some("/runs"),
+        Method::POST if last == "traces" || path.starts_with("/ingest/traces") => Some("POST traces"),
+        Method::POST if last == "spans" || path.starts_with("/ingest/spans") => Some("POST spans"),
+        Method::PATCH if path.contains("/traces/") => Some("PATCH trace"),
+        Method::PATCH if path.contains("/spans/") => Some("PATCH span"),
+        Method::POST if path.starts_with("/login") => Some("POST login"),
+        _ => None,
+    }
 }
 
 fn admit(state: &AppState, request: &Request) -> Result<(), ApiError> {

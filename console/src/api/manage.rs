@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::ApiError;
 use super::body::JsonBytes;
 use crate::AppState;
+use crate::doctor::{Check, stored};
 use crate::forward::ForwardStatus;
+use crate::model::{Depth, TraceQuery};
 use crate::store::Pruned;
+use crate::time::now_ns;
 
 /// What to keep; at least one is needed, so that an empty request deletes nothing.
 #[derive(Debug, Deserialize)]
@@ -55,3 +58,21 @@ pub(super) async fn status(State(state): State<AppState>) -> Result<Json<Status>
     let (database_bytes, traces) = state.store.size().await?;
     Ok(Json(Status { version: env!("CARGO_PKG_VERSION"), database_bytes, traces, forward }))
 }
+
+/// `GET /api/console/doctor`: what the stored traces tell about missing links and spans.
+pub(super) async fn doctor(State(state): State<AppState>) -> Result<Json<Vec<Check>>, ApiError> {
+    let latest = state.store.traces(TraceQuery { limit: stored::TRACES, ..TraceQuery::default() }).await?;
+    let mut views = Vec::with_capacity(latest.rows.len());
+    for summary in latest.rows.iter().filter(|summary| summary.span_count <= MOST_SPANS) {
+        views.extend(state.store.trace(summary.id, Depth::Outline).await?);
+    }
+    let waiting = state.store.waiting_updates().await?;
+    let refusals = state.refusals.clone();
+    let checks = tokio::task::spawn_blocking(move || stored::checks(&views, &refusals, waiting, now_ns())).await;
+    checks
+        .map(Json)
+        .map_err(|_| ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the traces could not be looked at"))
+}
+
+/// Larger traces are left out: what is wrong with a service shows in its small ones too.
+const MOST_SPANS: u64 = 2_000;

@@ -51,6 +51,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/api/console/traces", get(own::traces))
         .route("/api/console/traces/{trace_id}", get(own::trace))
         .route("/api/console/traces/{trace_id}/download", get(download::trace))
+        .route("/api/console/doctor", get(manage::doctor))
         .route("/api/console/status", get(manage::status))
         .route("/api/console/prune", post(manage::prune))
         .route("/api/traces/{trace_id}", get(download::tempo_trace))

@@ -150,6 +150,7 @@ fn refuse(encoding: Encoding, error: ApiError) -> Response {
     // Codes of gRPC: 3 is "invalid argument", 14 is "unavailable".
     let code = if plain.status().is_server_error() { 14 } else { 3 };
     let mut response = answer(encoding, plain.status(), &RpcStatus { code, message: text });
+    *response.extensions_mut() = plain.extensions().clone();
     if let Some(after) = plain.headers().get(header::RETRY_AFTER) {
         response.headers_mut().insert(header::RETRY_AFTER, after.clone());
     }

@@ -20,6 +20,14 @@ pub(super) struct Client {
 }
 
 impl Client {
+    pub(super) fn address(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The text at a path of the console.
     pub(super) async fn text(&self, path: &str, query: &[(&str, String)]) -> Result<String, CliError> {
         let request = self.request(Method::GET, path, query, Some(Duration::from_secs(60)))?;

@@ -1,6 +1,7 @@
 //! The `galileo-console` command: one file for each subcommand.
 
 mod client;
+mod doctor;
 mod file;
 mod insights;
 mod prune;
@@ -37,6 +38,8 @@ enum Command {
     Insights(insights::Insights),
     /// Say how a running console does.
     Status(status::Status),
+    /// Find out why traces do not link or spans are missing.
+    Doctor(doctor::Doctor),
     /// Write one trace as a file.
     Export(file::Export),
     /// Read traces from files.
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
             Command::Tail(tail) => tail.run().await,
             Command::Insights(insights) => insights.run().await,
             Command::Status(status) => status.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
             Command::Export(export) => export.run().await,
             Command::Import(import) => import.run().await,
             Command::Prune(prune) => prune.run().await,

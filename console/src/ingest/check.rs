@@ -38,6 +38,21 @@ pub(crate) struct Finding {
     pub(crate) rule: &'static str,
 }
 
+impl Finding {
+    /// `body.spans[].llm.input: Field required`, the same for every index, so that equal mistakes count as one.
+    pub(crate) fn line(&self) -> String {
+        let mut path = String::new();
+        for step in &self.loc {
+            match step {
+                Step::Key(key) if path.is_empty() => path.push_str(key),
+                Step::Key(key) => path.extend([".", key]),
+                Step::Index(_) => path.push_str("[]"),
+            }
+        }
+        format!("{path}: {}", self.msg)
+    }
+}
+
 /// Collects findings while a request is walked.
 #[derive(Default)]
 pub(crate) struct Check {

@@ -239,6 +239,11 @@ impl Store {
         self.read(move |connection| view::span(connection, id, trace)).await
     }
 
+    /// Updates that wait for their span.
+    pub(crate) async fn waiting_updates(&self) -> Result<i64, StoreError> {
+        self.read(|connection| Ok(connection.query_row("SELECT COUNT(*) FROM pending", [], |row| row.get(0))?)).await
+    }
+
     /// All projects by name.
     ///
     /// # Errors
