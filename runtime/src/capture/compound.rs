@@ -172,57 +172,30 @@ impl<'w, 'o> Compound<'w, 'o> {
     }
 }
 
-impl ser::SerializeSeq for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
+/// serde has seven traits for what is two things to us: elements in a row, and entries with a name.
+macro_rules! compound {
+    ($trait:ident, $method:ident($($name:ident: $kind:ty,)?) => $write:ident) => {
+        impl ser::$trait for Compound<'_, '_> {
+            type Ok = ();
+            type Error = Failed;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.element(value)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: $kind,)? value: &T) -> Result<(), Failed> {
+                self.$write($($name,)? value)
+            }
 
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
+            fn end(self) -> Result<(), Failed> {
+                self.end_container()
+            }
+        }
+    };
 }
 
-impl ser::SerializeTuple for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
-}
-
-impl ser::SerializeTupleStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
-}
-
-impl ser::SerializeTupleVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        self.element(value)
-    }
-
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
-}
+compound!(SerializeSeq, serialize_element() => element);
+compound!(SerializeTuple, serialize_element() => element);
+compound!(SerializeTupleStruct, serialize_field() => element);
+compound!(SerializeTupleVariant, serialize_field() => element);
+compound!(SerializeStruct, serialize_field(name: &'static str,) => field);
+compound!(SerializeStructVariant, serialize_field(name: &'static str,) => field);
 
 impl ser::SerializeMap for Compound<'_, '_> {
     type Ok = ();
@@ -234,32 +207,6 @@ impl ser::SerializeMap for Compound<'_, '_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
         self.map_value(value)
-    }
-
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
-}
-
-impl ser::SerializeStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Failed> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), Failed> {
-        self.end_container()
-    }
-}
-
-impl ser::SerializeStructVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = Failed;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Failed> {
-        self.field(name, value)
     }
 
     fn end(self) -> Result<(), Failed> {
