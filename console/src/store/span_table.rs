@@ -1,6 +1,6 @@
 //! The statements of the table of spans.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use super::StoreError;
 use super::merge::Record;
@@ -17,39 +17,17 @@ pub(super) fn insert(
     columns: &SpanColumns,
     record: &Record,
 ) -> Result<i64, StoreError> {
-    connection
-            .prepare_cached(
-                "INSERT INTO spans (trace_no, key, high, project_no, stream_no, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns, duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags, ranks, doc)
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
-            )?
-            .execute(params![
-                trace_no,
-                key.key,
-                key.high,
-                place.project_no,
-                place.stream_no,
-                columns.parent.map(|parent| parent.key),
-                columns.parent.map(|parent| parent.high),
-                columns.wire.map(|parent| parent.key),
-                columns.wire.map(|parent| parent.high),
-                columns.span_type.as_str(),
-                columns.name,
-                columns.service,
-                columns.start_ns,
-                columns.duration_ns,
-                columns.ended,
-                columns.status_code,
-                columns.outcome as i64,
-                i64::from(columns.sources.0),
-                columns.tokens.input as i64,
-                columns.tokens.output as i64,
-                columns.tokens.total as i64,
-                columns.model,
-                columns.error,
-                columns.flags,
-                record.to_ranks(),
-                record.to_doc(),
-            ])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO spans (trace_no, key, project_no, stream_no, high, parent_key, parent_high, wire_key, wire_high, type, name, service, start_ns,
+         duration_ns, ended, status_code, outcome, sources, tokens_input, tokens_output, tokens_total, model, error, flags, ranks, doc)
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26)",
+    )?;
+    statement.raw_bind_parameter(1, trace_no)?;
+    statement.raw_bind_parameter(2, key.key)?;
+    statement.raw_bind_parameter(3, place.project_no)?;
+    statement.raw_bind_parameter(4, place.stream_no)?;
+    bind(&mut statement, 5, key.high, columns, record)?;
+    statement.raw_execute()?;
     Ok(connection.last_insert_rowid())
 }
 
@@ -61,36 +39,52 @@ pub(super) fn update(
     columns: &SpanColumns,
     record: &Record,
 ) -> Result<(), StoreError> {
-    connection
-            .prepare_cached(
-                "UPDATE spans SET high=?2, parent_key=?3, parent_high=?4, wire_key=?5, wire_high=?6, type=?7, name=?8, service=?9, start_ns=?10, duration_ns=?11, ended=?12, status_code=?13, outcome=?14, sources=?15,
-                 tokens_input=?16, tokens_output=?17, tokens_total=?18, model=?19, error=?20, flags=?21, ranks=?22, doc=?23 WHERE no=?1",
-            )?
-            .execute(params![
-                no,
-                high,
-                columns.parent.map(|parent| parent.key),
-                columns.parent.map(|parent| parent.high),
-                columns.wire.map(|parent| parent.key),
-                columns.wire.map(|parent| parent.high),
-                columns.span_type.as_str(),
-                columns.name,
-                columns.service,
-                columns.start_ns,
-                columns.duration_ns,
-                columns.ended,
-                columns.status_code,
-                columns.outcome as i64,
-                i64::from(columns.sources.0),
-                columns.tokens.input as i64,
-                columns.tokens.output as i64,
-                columns.tokens.total as i64,
-                columns.model,
-                columns.error,
-                columns.flags,
-                record.to_ranks(),
-                record.to_doc(),
-            ])?;
+    let mut statement = connection.prepare_cached(
+        "UPDATE spans SET high=?2, parent_key=?3, parent_high=?4, wire_key=?5, wire_high=?6, type=?7, name=?8, service=?9, start_ns=?10,
+         duration_ns=?11, ended=?12, status_code=?13, outcome=?14, sources=?15, tokens_input=?16, tokens_output=?17, tokens_total=?18, model=?19,
+         error=?20, flags=?21, ranks=?22, doc=?23 WHERE no=?1",
+    )?;
+    statement.raw_bind_parameter(1, no)?;
+    bind(&mut statement, 2, high, columns, record)?;
+    statement.raw_execute()?;
+    Ok(())
+}
+
+/// Binds what a later delivery may change, from the parameter `first` on: `high` to `doc`, in the order of both statements.
+fn bind(
+    statement: &mut Statement<'_>,
+    first: usize,
+    high: i64,
+    columns: &SpanColumns,
+    record: &Record,
+) -> Result<(), StoreError> {
+    let values = params![
+        high,
+        columns.parent.map(|parent| parent.key),
+        columns.parent.map(|parent| parent.high),
+        columns.wire.map(|parent| parent.key),
+        columns.wire.map(|parent| parent.high),
+        columns.span_type.as_str(),
+        columns.name,
+        columns.service,
+        columns.start_ns,
+        columns.duration_ns,
+        columns.ended,
+        columns.status_code,
+        columns.outcome as i64,
+        i64::from(columns.sources.0),
+        columns.tokens.input as i64,
+        columns.tokens.output as i64,
+        columns.tokens.total as i64,
+        columns.model,
+        columns.error,
+        columns.flags,
+        record.to_ranks(),
+        record.to_doc(),
+    ];
+    for (index, value) in values.iter().enumerate() {
+        statement.raw_bind_parameter(first + index, value)?;
+    }
     Ok(())
 }
 
