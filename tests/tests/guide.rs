@@ -48,6 +48,30 @@ fn the_table_of_features_is_the_manifest() {
     assert_page("runtime/src/guide/features.md", &page);
 }
 
+#[test]
+fn the_chapter_on_troubleshooting_quotes_what_the_doctor_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let sources: String = fs::read_dir(root.join("console/src/doctor"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let chapter = fs::read_to_string(root.join("runtime/src/guide/troubleshooting.md")).unwrap();
+    let mut quoted = 0;
+    for line in chapter.lines() {
+        let Some((check, finding)) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()?.split_once(": "))
+        else {
+            continue;
+        };
+        quoted += 1;
+        assert!(sources.contains(&format!("\"{check}\"")), "the doctor has no check `{check}`");
+        // What differs from case to case stands as `…`.
+        for part in finding.split('…').map(|part| part.trim_matches([' ', '`', ':'])).filter(|part| part.len() > 1) {
+            assert!(sources.contains(part), "the doctor does not say `{part}` any more: {line}");
+        }
+    }
+    assert!(quoted > 10, "the chapter quotes {quoted} findings");
+}
+
 fn assert_page(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
