@@ -142,7 +142,8 @@ impl Store {
                 }
             }
             Kind::Note => {
-                self.append(header.span, record.parts.0);
+                let key = self.append(header.span, record.parts.0);
+                self.spans[key as usize].heed_errors(record.parts.clone());
             }
             Kind::Propagated => {
                 self.share(header.trace, header.kind, now, changes);
@@ -174,6 +175,7 @@ impl Store {
                     let span = &mut self.spans[key as usize];
                     span.append(record.parts.0);
                     self.bytes += record.parts.0.len();
+                    span.heed_errors(record.parts.clone());
                     if span.end(record.outcome(), record.header.time) {
                         self.ended(key, now, changes);
                     }

@@ -36,6 +36,8 @@ pub(crate) struct Span {
     pub(super) look: u32,
     pub(super) holders: u8,
     started: bool,
+    /// The program recorded an error in it, whatever it returns.
+    failed: bool,
     callsite: u32,
     clock_start: u64,
     clock_end: u64,
@@ -61,6 +63,7 @@ impl Span {
             look: 0,
             holders: 0,
             started: false,
+            failed: false,
             callsite: 0,
             clock_start: 0,
             clock_end: 0,
@@ -116,9 +119,20 @@ impl Span {
         if self.outcome.is_some() {
             return false;
         }
-        self.outcome = Some(outcome);
+        self.outcome = Some(if self.failed && outcome == Outcome::Ok { Outcome::Error } else { outcome });
         self.clock_end = time;
         true
+    }
+
+    /// Looks for an error among values that were added to the span: it fails the span also when that returns a value, and also when the
+    /// span has ended in what arrived before.
+    pub(super) fn heed_errors(&mut self, mut added: PartIter<'_>) {
+        if added.any(|part| part.field == Field::Error) {
+            self.failed = true;
+            if self.outcome == Some(Outcome::Ok) {
+                self.outcome = Some(Outcome::Error);
+            }
+        }
     }
 
     /// Masks what looks like a secret in the values that came last.

@@ -60,6 +60,35 @@ fn records_of_a_span_are_joined_in_whatever_order_they_come() {
 }
 
 #[test]
+fn an_error_that_was_recorded_fails_a_span_that_returns_a_value() {
+    let (trace, span) = (TraceId::random(), SpanId::random());
+    let header = |kind, detail| Header {
+        kind,
+        detail,
+        flags: StartFlags(ROOT),
+        callsite: 0,
+        trace,
+        span,
+        parent: SpanId::NONE,
+        time: 100,
+    };
+    let start = header(Kind::Start, SpanType::Tool as u8).encode(0);
+    let mut parts = Vec::new();
+    Parts::new(&mut parts).text(Field::Error, "", "half of it failed");
+    let mut note = header(Kind::Note, 0).encode(parts.len() as u32);
+    note.extend_from_slice(&parts);
+    let end = header(Kind::End, Outcome::Ok as u8).encode(0);
+    for order in [[&start, &note, &end], [&start, &end, &note], [&note, &end, &start]] {
+        let mut store = Store::new(1, 0);
+        let changes = look(&mut store, &order.map(Clone::clone));
+        assert_eq!(store.span(changes.ended[0]).outcome, Some(Outcome::Error));
+    }
+    let mut store = Store::new(1, 0);
+    let changes = look(&mut store, &[start, end]);
+    assert_eq!(store.span(changes.ended[0]).outcome, Some(Outcome::Ok));
+}
+
+#[test]
 fn a_child_is_told_of_after_its_parent_even_when_it_is_seen_one_look_earlier() {
     let mut store = Store::new(1, 0);
     let trace = TraceId::random();
