@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use galileo_console::insight::{Finding, Kind};
 use galileo_console::model::{SpanNode, TraceView};
+use galileo_console::term::duration_text;
 use galileo_examples::microservices::message::{Answer, Faults};
 
 use crate::client::{self, Exchange};
@@ -209,7 +210,9 @@ async fn retry(fleet: &Fleet) -> Outcome {
         trace.spans.iter().filter(|span| span.name == "llm.chat").map(|span| span.error.is_none()).collect();
     equal("attempts", &attempts, &vec![false, false, true])?;
     let retries = the_finding(&trace, Kind::Retry, "llm.chat")?;
-    Ok(Shown { trace, finding: format!("Retries: `{}` {}.", retries.subject, retries.text) })
+    // The text of this finding ends where its time follows.
+    let finding = format!("Retries: `{}` {} {}.", retries.subject, retries.text, duration_text(retries.time_ns));
+    Ok(Shown { trace, finding })
 }
 
 async fn parallel(fleet: &Fleet) -> Outcome {
