@@ -58,6 +58,8 @@ pub struct ConfigBuilder {
     pub(super) propagators: Option<Propagators>,
     pub(super) sampler: Option<Sampler>,
     pub(super) redaction: Vec<RedactionRule>,
+    #[cfg(all(unix, feature = "signal"))]
+    pub(super) flush_on_signal: bool,
     dotenv: Dotenv,
 }
 
@@ -231,6 +233,15 @@ impl ConfigBuilder {
     /// How long dropping the guard may take (`GALILEO_FLUSH_TIMEOUT`).
     pub fn flush_timeout(self, timeout: Duration) -> Self {
         self.set(var::FLUSH_TIMEOUT.name, milliseconds(timeout))
+    }
+
+    /// Delivers what is recorded before SIGTERM or SIGINT ends the process, within [`flush_timeout`](Self::flush_timeout); the process then
+    /// ends by that signal, as without this. For programs without a handler of their own: those end their work first and drop the guard.
+    /// Without a call of this the SDK touches no signal.
+    #[cfg(all(unix, feature = "signal"))]
+    pub fn flush_on_signal(mut self) -> Self {
+        self.flush_on_signal = true;
+        self
     }
 
     /// How long one request may take (`GALILEO_REQUEST_TIMEOUT`).

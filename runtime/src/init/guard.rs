@@ -132,6 +132,14 @@ fn end(running: &Running, timeout: Duration) -> Report {
     Report::default()
 }
 
+/// Ends whatever runs, within `timeout`, for one who has no guard.
+#[cfg(all(unix, feature = "signal"))]
+pub(super) fn end_now(timeout: Duration) {
+    if let Some(running) = running::current() {
+        end(&running, timeout);
+    }
+}
+
 fn wait(worker: &Arc<Worker>, timeout: Duration, last: bool) -> Report {
     if worker.is_from_parent() {
         // Its books are the parent's, and nobody would answer.

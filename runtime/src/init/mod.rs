@@ -5,6 +5,8 @@ mod destinations;
 mod guard;
 mod logger;
 mod running;
+#[cfg(all(unix, feature = "signal"))]
+mod signal;
 #[cfg(test)]
 mod tests;
 

@@ -68,6 +68,10 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
     diag::set_level(settings.log_level);
     let id = global::next_generation();
     let service = Arc::new(settings.service.clone());
+    #[cfg(all(unix, feature = "signal"))]
+    if builder.flush_on_signal {
+        super::signal::watch(settings.flush_timeout);
+    }
     let ConfigBuilder { exporters, propagators, sampler, redaction, .. } = builder;
     let plan = Arc::new(Plan { settings: settings.clone(), redaction, has_own_exporters: !exporters.is_empty() });
     let mut started = Running { id, worker: None, mode: settings.mode, service, plan };
