@@ -1,5 +1,6 @@
-//! A Galileo backend for tests: strict about order, with books of its own, and a script of faults.
+//! A Galileo backend for tests: strict about order, with books of its own, and a script of faults. Speaks HTTP, or HTTPS by [`Door`].
 
+use crate::tls::Door;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -79,6 +80,10 @@ struct State {
     refuse_groups: bool,
     /// Spans of these names are malformed for it.
     poison: Option<&'static str>,
+    /// How connections begin.
+    door: Option<Door>,
+    /// Connections that were made.
+    connections: u64,
 }
 
 /// A running backend; it ends when this is dropped.
@@ -106,8 +111,16 @@ impl Backend {
                 }
                 let (state, stopped) = (theirs.clone(), stopped.clone());
                 std::thread::spawn(move || {
+                    let door = {
+                        let mut state = lock(&state);
+                        state.connections += 1;
+                        state.door.clone()
+                    };
                     // A connection that breaks is what some of the tests are about.
-                    let _ = serve(&stream, &state, &stopped);
+                    let _ = match door {
+                        None => serve(stream, &state, &stopped),
+                        Some(door) => door.open(stream).and_then(|stream| serve(stream, &state, &stopped)),
+                    };
                 });
             }
         });
@@ -164,6 +177,17 @@ impl Backend {
         self
     }
 
+    /// Connections begin like this from now on; without a door they speak plain HTTP.
+    pub fn door(&self, door: Option<Door>) -> &Self {
+        self.state().door = door;
+        self
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
     /// Puts a trace with a span into the books, as another service would.
     pub fn know(&self, trace: &str, span: &str) {
         let mut state = self.state();
@@ -197,17 +221,28 @@ struct Request {
     body: Value,
 }
 
-fn serve(stream: &TcpStream, state: &Mutex<State>, stop: &AtomicBool) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream.try_clone()?;
+/// A connection, encrypted or not.
+pub(crate) trait Wire: Read + Write {
+    /// The socket below it.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+fn serve<W: Wire>(stream: W, state: &Mutex<State>, stop: &AtomicBool) -> std::io::Result<()> {
+    stream.socket().set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.socket().set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || stop.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let what = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
+        let what = without_host(line.trim_end().trim_end_matches(" HTTP/1.1"));
         let mut length = 0;
         loop {
             let mut header = String::new();
@@ -238,7 +273,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, stop: &AtomicBool) -> std::io
             let mut part = vec![0; bytes];
             reader.read_exact(&mut part)?;
             note(state, &what, 0);
-            return stream.shutdown(std::net::Shutdown::Both);
+            return reader.get_ref().socket().shutdown(std::net::Shutdown::Both);
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
@@ -248,7 +283,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, stop: &AtomicBool) -> std::io
             Some(Fault::Answer(status, text, lines)) => {
                 note(state, &request.what, *status);
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{lines}\r\n", text.len());
-                writer.write_all(format!("{head}{text}").as_bytes())?;
+                reader.get_mut().write_all(format!("{head}{text}").as_bytes())?;
                 continue;
             }
             Some(Fault::Delay(time)) => {
@@ -259,14 +294,15 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, stop: &AtomicBool) -> std::io
             _ => handle(&mut lock(state), &request),
         };
         note(state, &request.what, status);
-        if !reply(&mut writer, fault, status, &answer.to_string())? {
-            return stream.shutdown(std::net::Shutdown::Both);
+        if !reply(reader.get_mut(), fault, status, &answer.to_string())? {
+            return reader.get_ref().socket().shutdown(std::net::Shutdown::Both);
         }
+        reader.get_mut().flush()?;
     }
 }
 
 /// Answers; `false` when the connection is to be closed.
-fn reply(writer: &mut TcpStream, fault: Option<Fault>, status: u16, text: &str) -> std::io::Result<bool> {
+fn reply(writer: &mut impl Write, fault: Option<Fault>, status: u16, text: &str) -> std::io::Result<bool> {
     let whole = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
         text.len()
@@ -320,6 +356,14 @@ fn reply(writer: &mut TcpStream, fault: Option<Fault>, status: u16, text: &str) 
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A proxy is asked for whole addresses.
+fn without_host(what: &str) -> String {
+    match what.split_once(" http://") {
+        Some((method, rest)) => format!("{method} /{}", rest.split_once('/').map_or("", |(_, path)| path)),
+        None => what.to_owned(),
+    }
 }
 
 fn note(state: &Mutex<State>, what: &str, status: u16) {

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod collect;
+pub mod tls;
 
 /// A client for servers on this machine.
 pub fn http_client() -> reqwest::Client {

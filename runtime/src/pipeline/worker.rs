@@ -274,10 +274,11 @@ impl LookAfter {
             super::failpoint::hit("pump");
             self.make_room();
             self.take_asks(now);
+            // Before anybody is told that spans have arrived.
+            self.keep_journal();
             if self.answer_asks(now) {
                 break;
             }
-            self.keep_journal();
             self.wait(now).await;
         }
     }

@@ -40,11 +40,12 @@ pub(super) fn judge(result: &Result<Answer, SendError>, now: SystemTime) -> Verd
     let status = answer.status;
     let said = || format!("{}: {}", status.as_u16(), answer.excerpt());
     match status.as_u16() {
-        200..=299 | 409 => Verdict::Accepted,
+        200..=299 => Verdict::Accepted,
         300..=399 => Verdict::Stuck(format!("it redirects to another address ({})", status.as_u16())),
         401 => Verdict::Unauthorized(said()),
         403 => Verdict::Stuck(format!("access was refused ({})", said())),
         404 => Verdict::Refused(Refusal::Unknown, said()),
+        409 => Verdict::Refused(Refusal::Exists, said()),
         413 => Verdict::Refused(Refusal::TooLarge, said()),
         400 | 422 => judge_refusal(answer, said()),
         408 | 425 | 429 | 500..=599 => Verdict::Later { wish: answer.retry_after(now), reason: said() },
@@ -61,7 +62,7 @@ fn judge_refusal(answer: &Answer, said: String) -> Verdict {
         _ => String::new(),
     };
     if text.contains("already exists") {
-        Verdict::Accepted
+        Verdict::Refused(Refusal::Exists, said)
     } else if text.contains("complete") {
         Verdict::Refused(Refusal::Complete, said)
     } else if answer.status == StatusCode::BAD_REQUEST || matches!(detail, Some(Value::Array(_))) {
@@ -98,8 +99,8 @@ mod tests {
             (200, "{}", "accepted", "done"),
             (204, "", "accepted", "done without a body"),
             (200, "<html>", "accepted", "done, whatever the body says"),
-            (409, "{\"detail\":\"exists\"}", "accepted", "it was there already"),
-            (422, "{\"detail\":\"trace x already exists\"}", "accepted", "the same in other words"),
+            (409, "{\"detail\":\"exists\"}", "Exists", "it was there already"),
+            (422, "{\"detail\":\"trace x already exists\"}", "Exists", "the same in other words"),
             (422, "{\"detail\":\"trace x not found\"}", "Unknown", "another process may still send it"),
             (422, "{\"detail\":\"Trace is marked as complete\"}", "Complete", "too late"),
             (422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"m\",\"type\":\"t\"}]}", "Never", "malformed"),

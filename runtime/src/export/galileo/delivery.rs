@@ -387,7 +387,7 @@ impl Destination for GalileoDestination {
 
     fn is_idle(&self) -> bool {
         // What is on disk counts as settled while the backend is not well; else it goes out as well.
-        let disk = self.disk.is_empty() || self.gate.is_failing() || self.target.is_none();
+        let disk = self.disk.is_empty() || self.gate.is_failing() || self.target.is_none() && !self.asking_for_target;
         self.sending == 0 && self.parked.is_empty() && self.combine.is_idle() && disk
     }
 

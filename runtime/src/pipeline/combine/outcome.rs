@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The trace is complete and takes no more spans.
     Complete,
+    /// Something in there has been created before: by an attempt whose answer was lost, or by a process that is gone.
+    Exists,
 }
 
 /// After a group was refused, its records go alone; what happens to them tells a bad record from a backend that takes no groups.
@@ -119,6 +121,7 @@ impl Combine {
             Refusal::TooLarge => return self.too_large(store, step, now),
             Refusal::Complete => return self.too_late(store, step, now),
             Refusal::Never => return self.never(store, step, now),
+            Refusal::Exists => return self.exists(store, step, now),
         }
         Finding::None
     }
@@ -253,6 +256,23 @@ impl Combine {
             return Finding::None;
         }
         self.give_up(store, step, DropReason::Rejected, now)
+    }
+
+    /// What is there already counts as accepted, but nobody knows what else of the request is: so what stands at its top goes alone, and
+    /// what lies below follows.
+    fn exists(&mut self, store: &mut Store, step: Step, now: Duration) -> Finding {
+        if step.items.len() > 1 {
+            for &(key, _) in step.items.iter().filter(|(_, depth)| *depth == 0) {
+                self.nodes[key as usize].alone = true;
+            }
+            self.again(step);
+            return Finding::None;
+        }
+        if let (StepKind::CreateSpans { .. }, Some(&(key, _))) = (step.kind, step.items.first()) {
+            // What is there may be its start alone.
+            self.nodes[key as usize].sent_whole = false;
+        }
+        self.accepted(store, step, now)
     }
 
     /// Gives up the one record of a request.

@@ -236,6 +236,11 @@ impl Spool {
         self.closed.is_empty() && self.writing.as_ref().is_none_or(|segment| segment.records == 0)
     }
 
+    /// Whether any process has left anything, or is about to.
+    pub(crate) fn has_folders(&self) -> bool {
+        std::fs::read_dir(&self.root).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     /// Reads the oldest segment back. It stays on the disk until [`finish`](Self::finish).
     pub(crate) fn next_batch(&mut self) -> Option<Batch> {
         if self.closed.is_empty() {

@@ -46,7 +46,9 @@ impl Shelf {
 
     /// Whether nothing is on the disk that could be sent.
     pub(crate) fn is_empty(&self) -> bool {
-        self.reading.is_none() && self.spool.as_ref().is_none_or(Spool::is_empty)
+        // Before the first look there may be what another process has left.
+        let is_empty = |spool: &Spool| spool.is_empty() && (self.looked.is_some() || !spool.has_folders());
+        self.reading.is_none() && self.spool.as_ref().is_none_or(is_empty)
     }
 
     /// Writes a span; `false` when the disk takes no more.
