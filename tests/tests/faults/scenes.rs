@@ -173,7 +173,7 @@ fn large(scene: &Scene) {
     let (long, many) = ("x".repeat(100_000_000), vec![7_u64; 12_500_000]);
     let deep = vec![vec!["word".repeat(250); 100]; 1000];
     // The first call of each makes what is kept for the others.
-    (text("small"), numbers(&[1]), nested(&[]));
+    let _first = (text("small"), numbers(&[1]), nested(&[]));
     assert!(guard.flush(LONG).is_complete());
     let before = peak();
     let mut slowest = Duration::ZERO;
