@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How much the SDK says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum LogLevel {
     /// Nothing at all.

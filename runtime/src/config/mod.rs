@@ -43,6 +43,7 @@ use crate::error::InitError;
 /// assert_ne!(galileo::Mode::Batch, galileo::Mode::Distributed);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// Whole traces, when they are complete. Requests to other services carry W3C headers only.
     #[default]

@@ -46,6 +46,7 @@ impl Rare {
 
 /// A parent in another process, as it was read from headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Remote {
     /// The Galileo trace id: received, or made from the foreign one.
     pub trace: TraceId,
@@ -61,6 +62,7 @@ pub struct Remote {
 
 /// Whose trace a remote parent belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RemoteKind {
     /// Galileo headers came in: the trace was created by the caller.
     Galileo {

@@ -4,6 +4,7 @@ use crate::context::Context;
 
 /// When a middleware opens a span for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ServerSpan {
     /// Never: traced functions in the handler lie directly under the caller's span.
     Off,

@@ -2,6 +2,7 @@
 
 /// How a span ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Outcome {
     /// It returned a value; status 200 unless told otherwise.

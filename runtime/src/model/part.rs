@@ -98,6 +98,7 @@ impl Field {
 
 /// How the bytes of a part's value are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum ValueKind {
     /// No value.

@@ -76,6 +76,7 @@ impl Header {
 
 /// One refused header of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Rejection {
     /// Which header.
     pub header: Header,

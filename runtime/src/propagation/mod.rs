@@ -60,6 +60,7 @@ pub trait Propagator: std::fmt::Debug + Send + Sync {
 
 /// Everything that came in with a request, each kind of header by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct RemoteContext {
     /// `X-Galileo-Trace-ID` and `X-Galileo-Parent-ID`.
     pub galileo: Option<GalileoContext>,
@@ -75,6 +76,7 @@ pub struct RemoteContext {
 
 /// Which span of the caller is the parent, in the most exact form that the headers gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RemoteParent {
     /// The trace itself: no span was open.
     Trace,

@@ -81,7 +81,7 @@ fn written(headers: &HeaderMap) -> Value {
 }
 
 fn read(headers: &HeaderMap) -> Value {
-    let RemoteContext { galileo, w3c, langsmith, baggage, rejected } = Propagators::default().extract(headers);
+    let RemoteContext { galileo, w3c, langsmith, baggage, rejected, .. } = Propagators::default().extract(headers);
     json!({
         "galileo": galileo.map(|context| json!({"trace": context.trace_id.to_string(), "parent": context.parent_header()})),
         "w3c": w3c.map(|context| json!({
