@@ -1,6 +1,7 @@
 //! From a span on the caller's thread to an exporter: the bounded hand-off, the worker and what it needs.
 //!
-//! Invariant: nothing in here runs user code, and nothing a caller does in here waits for anything but its own thread's buffer.
+//! Invariant: nothing in here runs user code but exporters, on the worker; and nothing a caller does in here waits for anything but its own
+//! thread's buffer, the disk of `GALILEO_SPOOL=always` aside.
 
 pub(crate) mod callsite;
 mod chunk;
