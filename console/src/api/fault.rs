@@ -69,7 +69,10 @@ impl ApiError {
             ApiError::Store(error) => {
                 // The one place where the operator learns of it, if anybody still reads there.
                 let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("galileo-console: {error}\n"));
-                if error.is_temporary() {
+                if error.is_too_slow() {
+                    let text = "this takes too long\nhint: narrow it by time, project or service";
+                    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"detail": text}))).into_response()
+                } else if error.is_temporary() {
                     let mut response =
                         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"detail": "the database cannot take this now"})))
                             .into_response();

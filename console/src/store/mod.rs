@@ -4,6 +4,7 @@
 //! which does not care about their order; everything else here is derived from the merged records.
 
 mod catalog;
+mod facet;
 mod failure;
 mod list;
 mod merge;
@@ -19,6 +20,7 @@ mod session;
 mod span_table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trace_row;
 mod tree;
 mod view;
@@ -27,10 +29,12 @@ mod writer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, oneshot};
 
 pub(crate) use catalog::{NewSession, Target};
 pub use retention::Pruned;
@@ -50,6 +54,9 @@ use crate::model::{
 
 /// Connections that read at the same time; the disk and two cores do not profit from more.
 const READERS: usize = 4;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Changes that a slow listener may lag behind before it is told to look again at everything.
 const CHANGES: usize = 4096;
@@ -94,6 +101,12 @@ impl StoreError {
             _ => true,
         }
     }
+
+    /// Whether the question took too long.
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted))
+    }
 }
 
 impl fmt::Display for StoreError {
@@ -125,7 +138,7 @@ pub struct Store {
 }
 
 struct Inner {
-    jobs: mpsc::UnboundedSender<Box<dyn queue::Job>>,
+    jobs: mpsc::Sender<Box<dyn queue::Job>>,
     changes: broadcast::Sender<Change>,
     readers: Readers,
     first_span: i64,
@@ -164,12 +177,12 @@ impl Store {
             },
             None => Readers::Shared(Arc::clone(&writer)),
         };
-        let (jobs, queue) = mpsc::unbounded_channel();
+        let (jobs, queue) = mpsc::channel();
         let (changes, _) = broadcast::channel(CHANGES);
         let sender = changes.clone();
         std::thread::Builder::new()
             .name("console-writer".into())
-            .spawn(move || queue::run(&writer, queue, &sender))
+            .spawn(move || queue::run(&writer, &queue, &sender))
             .map_err(|source| StoreError::folder(Path::new("thread"), source))?;
         Ok(Store { inner: Arc::new(Inner { jobs, changes, readers, first_span }) })
     }
@@ -286,26 +299,30 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn services(&self) -> Result<Vec<String>, StoreError> {
-        self.read(list::services).await
+        self.read(|connection| facet::names(connection, facet::Kind::Service)).await
     }
 }
 
 impl Readers {
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match self {
-            Readers::Shared(writer) => work(&writer.lock().connection),
+            Readers::Shared(writer) => limited(&mut writer.lock().connection, work),
             Readers::Pool { connections, next } => {
                 let first = next.fetch_add(1, Ordering::Relaxed) % connections.len();
                 let order = (0..connections.len()).map(|offset| (first + offset) % connections.len());
                 // An idle one if there is any, else wait for the one whose turn it is.
                 let mut work = Some(work);
                 for index in order {
-                    if let (Ok(connection), Some(work)) = (connections[index].try_lock(), work.take()) {
-                        return in_snapshot(&connection, work);
+                    if let Ok(mut connection) = connections[index].try_lock()
+                        && let Some(work) = work.take()
+                    {
+                        return in_snapshot(&mut connection, work);
                     }
                 }
                 match work {
-                    Some(work) => in_snapshot(&connections[first].lock().unwrap_or_else(PoisonError::into_inner), work),
+                    Some(work) => {
+                        in_snapshot(&mut connections[first].lock().unwrap_or_else(PoisonError::into_inner), work)
+                    }
                     None => Err(StoreError::Stopped),
                 }
             }
@@ -315,12 +332,28 @@ impl Readers {
 
 /// All statements of one question see the same state of the database.
 fn in_snapshot<T>(
-    connection: &Connection,
+    connection: &mut Connection,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    limited(connection, |connection| {
+        let snapshot = connection.unchecked_transaction()?;
+        let result = work(connection);
+        drop(snapshot);
+        result
+    })
+}
+
+/// A question that takes too long is given up.
+fn limited<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    /// Steps of SQLite's machine between two looks at the clock.
+    const STEPS: i32 = 20_000;
+    let deadline = Instant::now() + PATIENCE;
+    connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
     let result = work(connection);
-    drop(snapshot);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
     result
 }
 

@@ -1,6 +1,9 @@
 //! The queue before the writer: it takes what is waiting, applies it in one transaction, commits, and only then answers.
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{broadcast, oneshot};
 
 use super::StoreError;
 use super::writer::Writer;
@@ -42,38 +45,70 @@ where
     }
 }
 
+/// How long nothing may come before the time is used for the text index.
+const REST: Duration = Duration::from_millis(30);
+
+/// How long senders may keep the text index from its work.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// Runs until every sender is gone.
-pub(super) fn run(
-    lock: &super::WriterCell,
-    mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
-    changes: &broadcast::Sender<Change>,
-) {
-    while let Some(first) = jobs.blocking_recv() {
+pub(super) fn run(lock: &super::WriterCell, jobs: &mpsc::Receiver<Box<dyn Job>>, changes: &broadcast::Sender<Change>) {
+    // What the last run did not come to.
+    let mut to_index = true;
+    let mut indexed = Instant::now();
+    loop {
+        let first = if to_index && indexed.elapsed() < BUSY {
+            jobs.recv_timeout(REST)
+        } else if to_index {
+            jobs.try_recv().map_err(|error| match error {
+                mpsc::TryRecvError::Empty => mpsc::RecvTimeoutError::Timeout,
+                mpsc::TryRecvError::Disconnected => mpsc::RecvTimeoutError::Disconnected,
+            })
+        } else {
+            jobs.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected)
+        };
+        let late = to_index && indexed.elapsed() >= BUSY;
+        let first = match first {
+            Ok(job) => Some(job),
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        };
+        if first.is_none() || late {
+            // A failure (a full disk) is met again at the next change; nothing is lost by waiting for that.
+            to_index = lock.lock().index_step().unwrap_or(false);
+            indexed = Instant::now();
+        }
+        let Some(first) = first else { continue };
         let mut batch = vec![first];
         while batch.len() < JOBS_PER_COMMIT {
             let Ok(job) = jobs.try_recv() else { break };
             batch.push(job);
         }
-        let mut writer = lock.lock();
-        match writer.transact(&mut batch) {
-            Ok(changed) => {
-                drop(writer);
-                finish(batch, changed, changes);
-            }
-            Err(error) if batch.len() == 1 => {
-                drop(writer);
-                batch.into_iter().for_each(|job| job.finish(Err(error.clone())));
-            }
-            // One of them is at fault: each alone, so that the others do not pay for it.
-            Err(_) => {
-                for job in batch {
-                    let mut alone = [job];
-                    let result = writer.transact(&mut alone);
-                    let [job] = alone;
-                    match result {
-                        Ok(changed) => finish(vec![job], changed, changes),
-                        Err(error) => job.finish(Err(error)),
-                    }
+        to_index = true;
+        commit(lock, batch, changes);
+    }
+}
+
+fn commit(lock: &super::WriterCell, mut batch: Vec<Box<dyn Job>>, changes: &broadcast::Sender<Change>) {
+    let mut writer = lock.lock();
+    match writer.transact(&mut batch) {
+        Ok(changed) => {
+            drop(writer);
+            finish(batch, changed, changes);
+        }
+        Err(error) if batch.len() == 1 => {
+            drop(writer);
+            batch.into_iter().for_each(|job| job.finish(Err(error.clone())));
+        }
+        // One of them is at fault: each alone, so that the others do not pay for it.
+        Err(_) => {
+            for job in batch {
+                let mut alone = [job];
+                let result = writer.transact(&mut alone);
+                let [job] = alone;
+                match result {
+                    Ok(changed) => finish(vec![job], changed, changes),
+                    Err(error) => job.finish(Err(error)),
                 }
             }
         }

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Store, StoreError, outbox};
+use super::{Store, StoreError, outbox, text};
 use crate::time::now_ns;
 
 /// Traces that one transaction deletes.
@@ -86,6 +86,8 @@ fn delete(connection: &Connection, traces: &[i64]) -> Result<u64, StoreError> {
     let mut spans = 0;
     for no in traces {
         outbox::forget(connection, *no)?;
+        text::forget(connection, *no)?;
+        forget_facets(connection, *no)?;
         spans += connection.prepare_cached("DELETE FROM spans WHERE trace_no = ?1")?.execute([no])? as u64;
         connection.prepare_cached("DELETE FROM places WHERE trace_no = ?1")?.execute([no])?;
         connection.prepare_cached("DELETE FROM traces WHERE no = ?1")?.execute([no])?;
@@ -95,4 +97,18 @@ fn delete(connection: &Connection, traces: &[i64]) -> Result<u64, StoreError> {
     let mut rows = vacuum.query([])?;
     while rows.next()?.is_some() {}
     Ok(spans)
+}
+
+/// Takes a trace from every filter.
+fn forget_facets(connection: &Connection, trace_no: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM facets WHERE trace_no = ?1 AND start_ns = (SELECT start_ns FROM traces WHERE no = ?1) AND value_no IN (
+                 SELECT v.no FROM traces t, json_each(t.services) e JOIN facet_values v ON v.kind = 1 AND v.value = e.value WHERE t.no = ?1
+                 UNION ALL SELECT no FROM facet_values WHERE kind IN (2, 5, 6)
+                 UNION ALL SELECT v.no FROM traces t JOIN facet_values v ON (v.kind = 3 AND v.value = CAST(t.project_no AS TEXT)) OR (v.kind = 4 AND v.value = CAST(t.stream_no AS TEXT)) WHERE t.no = ?1
+                 UNION ALL SELECT v.no FROM places t JOIN facet_values v ON (v.kind = 3 AND v.value = CAST(t.project_no AS TEXT)) OR (v.kind = 4 AND v.value = CAST(t.stream_no AS TEXT)) WHERE t.trace_no = ?1)",
+        )?
+        .execute([trace_no])?;
+    Ok(())
 }

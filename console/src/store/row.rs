@@ -180,8 +180,12 @@ fn text_of(output: &serde_json::Value) -> Option<String> {
 
 /// The first `limit` bytes, ending at a character.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
-    let end = (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text[..end].to_owned()
+    text[..boundary(text, limit)].to_owned()
+}
+
+/// The last place at or before `limit` at which a character ends.
+pub(super) fn boundary(text: &str, limit: usize) -> usize {
+    (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// The parent that is meant and the one on the wire. A child of an llm span hangs elsewhere on the wire and names its true

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Each step brings a database from the version of its index to the next one. Steps are only ever added.
-const MIGRATIONS: [&str; 3] = ["
+const MIGRATIONS: [&str; 4] = ["
     CREATE TABLE projects (
         no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL
     );
@@ -75,6 +75,37 @@ const MIGRATIONS: [&str; 3] = ["
         PRIMARY KEY (target_no, span_no)
     ) WITHOUT ROWID;
     CREATE INDEX outbox_due ON outbox (target_no, due_ns);
+", "
+    -- Filters: see `facet`.
+    CREATE TABLE facet_values (no INTEGER PRIMARY KEY, kind INTEGER NOT NULL, value TEXT NOT NULL, UNIQUE (kind, value));
+    CREATE TABLE facets (
+        value_no INTEGER NOT NULL, start_ns INTEGER NOT NULL, trace_no INTEGER NOT NULL, PRIMARY KEY (value_no, start_ns, trace_no)
+    ) WITHOUT ROWID;
+    ALTER TABLE traces ADD COLUMN types INTEGER NOT NULL DEFAULT 0;
+    UPDATE traces SET types = COALESCE((SELECT SUM(DISTINCT CASE type WHEN 'workflow' THEN 1 WHEN 'agent' THEN 2 WHEN 'llm' THEN 4
+        WHEN 'retriever' THEN 8 WHEN 'tool' THEN 16 ELSE 32 END) FROM spans WHERE trace_no = traces.no), 0);
+    CREATE TEMP TABLE had (kind, value, start_ns, trace_no);
+    INSERT INTO had SELECT 1, e.value, t.start_ns, t.no FROM traces t, json_each(t.services) e;
+    INSERT INTO had SELECT DISTINCT 2, s.type, t.start_ns, t.no FROM traces t JOIN spans s ON s.trace_no = t.no;
+    INSERT INTO had SELECT 3, project_no, start_ns, no FROM traces UNION SELECT 3, e.project_no, t.start_ns, t.no FROM places e JOIN traces t ON t.no = e.trace_no;
+    INSERT INTO had SELECT 4, stream_no, start_ns, no FROM traces UNION SELECT 4, e.stream_no, t.start_ns, t.no FROM places e JOIN traces t ON t.no = e.trace_no;
+    INSERT INTO had SELECT 5, '', start_ns, no FROM traces WHERE error_count > 0 OR COALESCE(status_code, 0) >= 400;
+    INSERT INTO had SELECT 6, '', start_ns, no FROM traces WHERE CASE WHEN has_record THEN NOT complete ELSE open_count > 0 END;
+    INSERT INTO facet_values (kind, value) SELECT DISTINCT kind, CAST(value AS TEXT) FROM had;
+    INSERT INTO facets SELECT DISTINCT v.no, h.start_ns, h.trace_no FROM had h JOIN facet_values v ON v.kind = h.kind AND v.value = CAST(h.value AS TEXT);
+    DROP TABLE temp.had;
+    -- What a scan over the list compares stands in the index.
+    DROP INDEX traces_start;
+    CREATE INDEX traces_start ON traces (start_ns, id, end_ns, tokens_total);
+    -- Keys are random. By groups of 65,536 spans, the pages that writing touches stay few, however many spans there are.
+    DROP INDEX spans_key;
+    CREATE INDEX spans_key ON spans (no >> 16, key);
+    CREATE INDEX spans_place ON spans (project_no, start_ns);
+    -- Full text: see `text`.
+    CREATE VIRTUAL TABLE texts USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0');
+    CREATE TABLE indexed (trace_no INTEGER PRIMARY KEY, documents INTEGER NOT NULL);
+    CREATE TABLE unindexed (trace_no INTEGER PRIMARY KEY, since INTEGER NOT NULL);
+    INSERT INTO unindexed SELECT no, 0 FROM traces;
 "];
 
 /// Opens the database for the writer, and creates or migrates it.

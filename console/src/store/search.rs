@@ -3,11 +3,11 @@
 //! Columns come from an enum and values are bound, so no text of a request becomes SQL.
 
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::catalog::{SESSION, read_session};
 use super::row::SpanKey;
-use super::{StoreError, id_at, list, view};
+use super::{StoreError, facet, id_at, list, view};
 use crate::model::{Id, Session, SpanNode, TraceSummary};
 
 /// What is searched.
@@ -254,40 +254,60 @@ pub(crate) struct Found {
 
 pub(super) fn run(connection: &Connection, search: &Search) -> Result<Found, StoreError> {
     let mut values: Vec<SqlValue> = Vec::new();
-    let mut sql = String::from(match search.kind {
-        Kind::Traces => list::COLUMNS,
-        Kind::Spans => view::SEARCH,
-        Kind::Sessions => SESSION,
-    });
-    // Spans and traces of a trace that was sent to several places belong to each of them; sessions to one.
-    sql.push_str(match search.kind {
-        Kind::Traces => " WHERE (p.id = ? OR EXISTS (SELECT 1 FROM places e JOIN projects ep ON ep.no = e.project_no WHERE e.trace_no = t.no AND ep.id = ?2))",
-        _ => " WHERE (p.id = ?)",
-    });
-    values.push(SqlValue::Blob(search.project_id.0.to_vec()));
-    if search.kind == Kind::Traces {
-        values.push(SqlValue::Blob(search.project_id.0.to_vec()));
+    let by_facet = match search.kind {
+        Kind::Traces => trace_source(connection, search)?,
+        _ => None,
+    };
+    if search.kind == Kind::Traces && by_facet.is_none() {
+        return Ok(Found { hits: Vec::new(), more: false });
     }
-    if let Some(stream) = search.log_stream_id {
-        sql.push_str(match search.kind {
-            Kind::Traces => " AND (l.id = ? OR EXISTS (SELECT 1 FROM places e JOIN streams el ON el.no = e.stream_no WHERE e.trace_no = t.no AND el.id = ?4))",
-            _ => " AND (l.id = ?)",
-        });
-        values.push(SqlValue::Blob(stream.0.to_vec()));
-        if search.kind == Kind::Traces {
-            values.push(SqlValue::Blob(stream.0.to_vec()));
+    let mut sql = match search.kind {
+        Kind::Traces => list::select_from("facets f CROSS JOIN traces t ON t.no = f.trace_no"),
+        Kind::Spans => view::SEARCH.to_owned(),
+        Kind::Sessions => SESSION.to_owned(),
+    };
+    // A trace that was sent to several places belongs to each of them; spans and sessions to one.
+    match by_facet {
+        Some(facets) => {
+            sql.push_str(" WHERE f.value_no = ?");
+            values.push(facets[0].into());
+            for facet in &facets[1..] {
+                sql.push_str(" AND EXISTS (SELECT 1 FROM facets e WHERE e.value_no = ? AND e.start_ns = t.start_ns AND e.trace_no = t.no)");
+                values.push((*facet).into());
+            }
         }
+        None => {
+            // Where the trace is named its spans are few; else the order of the index is what makes a page quick.
+            sql.push_str(match (search.kind, names_trace(&search.condition)) {
+                (Kind::Spans, true) => " WHERE +s.project_no = (SELECT no FROM projects WHERE id = ?)",
+                (Kind::Spans, false) => " WHERE s.project_no = (SELECT no FROM projects WHERE id = ?)",
+                _ => " WHERE (p.id = ?)",
+            });
+            values.push(SqlValue::Blob(search.project_id.0.to_vec()));
+            if let Some(stream) = search.log_stream_id {
+                sql.push_str(" AND (l.id = ?)");
+                values.push(SqlValue::Blob(stream.0.to_vec()));
+            }
+        }
+    }
+    for id in named_traces(&search.condition) {
+        sql.push_str(" AND t.id = ?");
+        values.push(SqlValue::Blob(id.0.to_vec()));
     }
     sql.push_str(" AND ");
     push_condition(search.kind, &search.condition, &mut sql, &mut values);
     if let Some((expression, path)) = search.sort.sql(search.kind) {
+        let expression = match (search.kind, &search.sort) {
+            (Kind::Traces, Column::CreatedAt) => "f.start_ns",
+            _ => expression,
+        };
         sql.push_str(" ORDER BY ");
         sql.push_str(expression);
         values.extend(path.map(SqlValue::Text));
         sql.push_str(if search.ascending { " ASC, " } else { " DESC, " });
         sql.push_str(match (search.kind, search.ascending) {
-            (Kind::Traces, true) => "t.id ASC",
-            (Kind::Traces, false) => "t.id DESC",
+            (Kind::Traces, true) => "f.trace_no ASC",
+            (Kind::Traces, false) => "f.trace_no DESC",
             (_, true) => "s.no ASC",
             (_, false) => "s.no DESC",
         });
@@ -301,6 +321,33 @@ pub(super) fn run(connection: &Connection, search: &Search) -> Result<Found, Sto
     let more = hits.len() > search.limit;
     hits.truncate(search.limit);
     Ok(Found { hits, more })
+}
+
+/// The facets of the project and log stream, the rarer first; `None` when no trace has one of them.
+fn trace_source(connection: &Connection, search: &Search) -> Result<Option<Vec<i64>>, StoreError> {
+    let find = |kind: facet::Kind, sql: &str, id: Id| -> Result<Option<i64>, StoreError> {
+        let no: Option<i64> = connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
+        no.map_or(Ok(None), |no| facet::number(connection, kind, &no.to_string()))
+    };
+    let mut facets = Vec::new();
+    if let Some(stream) = search.log_stream_id {
+        facets.push(find(facet::Kind::Stream, "SELECT no FROM streams WHERE id = ?1", stream)?);
+    }
+    facets.push(find(facet::Kind::Project, "SELECT no FROM projects WHERE id = ?1", search.project_id)?);
+    Ok(facets.into_iter().collect())
+}
+
+/// Traces of which every record that is found has to be one.
+fn named_traces(condition: &Condition) -> Vec<Id> {
+    match condition {
+        Condition::And(inner) => inner.iter().flat_map(named_traces).collect(),
+        Condition::Column(Column::TraceId, Test::Ids { any_of, negated: false }) if any_of.len() == 1 => any_of.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn names_trace(condition: &Condition) -> bool {
+    !named_traces(condition).is_empty()
 }
 
 fn read(kind: Kind, row: &Row<'_>) -> rusqlite::Result<Hit> {

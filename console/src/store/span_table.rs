@@ -105,6 +105,31 @@ pub(super) fn find(connection: &Connection, trace_no: i64, key: SpanKey) -> Resu
     Ok(index.map(|index| rows.swap_remove(index)))
 }
 
+/// Spans of the same group of the index share the upper bits of their numbers; see the schema.
+const GROUP: i64 = 16;
+
+/// The spans with this key in any trace, as `(number, high, number of the trace)`, the newest first. `enough` ends the search.
+pub(super) fn holders(
+    connection: &Connection,
+    key: i64,
+    enough: impl Fn(&[(i64, i64, i64)]) -> bool,
+) -> Result<Vec<(i64, i64, i64)>, StoreError> {
+    let newest: Option<i64> =
+        connection.prepare_cached("SELECT MAX(no) FROM spans")?.query_row([], |row| row.get(0))?;
+    let mut found = Vec::new();
+    let mut statement = connection
+        .prepare_cached("SELECT no, high, trace_no FROM spans WHERE no >> 16 = ?1 AND key = ?2 ORDER BY no DESC")?;
+    for group in (0..=newest.unwrap_or(-1) >> GROUP).rev() {
+        for row in statement.query_map([group, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))? {
+            found.push(row?);
+        }
+        if enough(&found) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// A span as it lies in the table.
 pub(super) struct Existing {
     pub(super) no: i64,

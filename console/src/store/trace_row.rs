@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
+use super::facet::{Facet, Kind, Values};
 use super::merge::Record;
 use super::part::Place;
 use super::row::{SpanColumns, SpanKey, duration};
+use super::text;
 use crate::model::{Id, SpanType};
 use crate::time::{now_ns, parse_iso};
 
@@ -67,6 +69,12 @@ pub(super) struct TraceRow {
     session: Option<Id>,
     /// The id under which the trace travels in W3C headers, when that is another one.
     w3c_id: Option<Id>,
+    /// Which types its spans have, as bits.
+    types: i64,
+    /// The facets and the start that are in the database.
+    stored: (BTreeSet<Facet>, i64),
+    /// The first span that was touched in this transaction.
+    since: i64,
     name: String,
     status_code: Option<i64>,
     start_ns: Option<i64>,
@@ -92,6 +100,9 @@ impl TraceRow {
             new_places: Vec::new(),
             session: None,
             w3c_id: None,
+            types: 0,
+            stored: (BTreeSet::new(), 0),
+            since: 0,
             name: String::new(),
             status_code: None,
             start_ns: None,
@@ -107,7 +118,7 @@ impl TraceRow {
     pub(super) fn load(connection: &Connection, id: Id) -> Result<Option<TraceRow>, StoreError> {
         let mut statement = connection.prepare_cached(
             "SELECT no, project_no, stream_no, session_id, name, start_ns, end_ns, has_record, complete, status_code, span_count, open_count, error_count, tokens_input, tokens_output, tokens_total,
-             root_name, root_rank, root_start, root_key, services, ranks, doc, w3c_id FROM traces WHERE id = ?1",
+             root_name, root_rank, root_start, root_key, services, ranks, doc, w3c_id, types FROM traces WHERE id = ?1",
         )?;
         let found = statement
             .query_row([id.0.as_slice()], |row| {
@@ -123,6 +134,9 @@ impl TraceRow {
                     new_places: Vec::new(),
                     session: super::optional_id_at(row, 3)?,
                     w3c_id: super::optional_id_at(row, 23)?,
+                    types: row.get(24)?,
+                    stored: (BTreeSet::new(), 0),
+                    since: i64::MAX,
                     name: row.get(4)?,
                     status_code: row.get(9)?,
                     start_ns: row.get(5)?,
@@ -145,7 +159,41 @@ impl TraceRow {
                 })
             })
             .optional()?;
-        Ok(found)
+        Ok(found.map(|mut trace: TraceRow| {
+            trace.stored = (trace.facets(), trace.start());
+            trace
+        }))
+    }
+
+    /// When it began, as its row says.
+    fn start(&self) -> i64 {
+        self.start_ns.unwrap_or(self.seen_ns)
+    }
+
+    /// What it can be filtered by, but for the places that it was sent to besides its home.
+    fn facets(&self) -> BTreeSet<Facet> {
+        let mut facets: BTreeSet<Facet> = self.services.iter().map(|name| (Kind::Service, name.clone())).collect();
+        facets.extend(
+            TYPES
+                .iter()
+                .filter(|span_type| self.types & bit(**span_type) != 0)
+                .map(|span_type| (Kind::Type, span_type.as_str().to_owned())),
+        );
+        for place in self.place.iter().chain(&self.new_places) {
+            facets.extend(place_facets(*place));
+        }
+        if self.sums.errors > 0 || self.status_code.is_some_and(|code| code >= 400) {
+            facets.insert((Kind::Failed, String::new()));
+        }
+        if if self.has_record { !self.complete } else { self.sums.open > 0 } {
+            facets.insert((Kind::Open, String::new()));
+        }
+        facets
+    }
+
+    /// Takes note of a span that was stored, for the text index.
+    pub(super) fn touched(&mut self, span_no: i64) {
+        self.since = self.since.min(span_no);
     }
 
     /// The trace's home is where it was created, else the first by id of the places that its spans were sent to.
@@ -215,6 +263,7 @@ impl TraceRow {
         self.extremes_stale |= before.start_ns != after.start_ns
             || before.parent.is_some() != after.parent.is_some()
             || before.name != after.name
+            || before.span_type != after.span_type
             || after.end_ns() < before.end_ns();
         self.widen(key, after);
         self.spans_session(session);
@@ -223,6 +272,7 @@ impl TraceRow {
     fn widen(&mut self, key: SpanKey, columns: &SpanColumns) {
         self.start_ns = Some(self.start_ns.map_or(columns.start_ns, |start| start.min(columns.start_ns)));
         self.end_ns = self.end_ns.max(columns.end_ns());
+        self.types |= bit(columns.span_type);
         let root = (columns.parent.is_some(), columns.start_ns, key.key);
         if self.root.as_ref().is_none_or(|(present, _)| root < *present) {
             self.root = Some((root, columns.name.clone()));
@@ -259,6 +309,11 @@ impl TraceRow {
         let (own_start, own_end) = times(&self.record);
         self.end_ns = end.max(own_end);
         self.start_ns = [own_start, start].into_iter().flatten().min();
+        self.types = connection
+            .prepare_cached("SELECT DISTINCT type FROM spans WHERE trace_no = ?1")?
+            .query_map([self.no], |row| Ok(SpanType::parse(row.get_ref(0)?.as_str()?).unwrap_or_default()))?
+            .map(|span_type| span_type.map(bit))
+            .sum::<Result<i64, _>>()?;
         self.root = connection
             .prepare_cached("SELECT parent_key IS NOT NULL, start_ns, key, name FROM spans WHERE trace_no = ?1 ORDER BY 1, 2, 3 LIMIT 1")?
             .query_row([self.no], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?)))
@@ -266,17 +321,40 @@ impl TraceRow {
         Ok(())
     }
 
-    pub(super) fn store(&mut self, connection: &Connection, version: u64) -> Result<(), StoreError> {
+    fn store_facets(&self, connection: &Connection, values: &mut Values) -> Result<(), StoreError> {
+        let (mut before, start) = self.stored.clone();
+        let mut after = self.facets();
+        // Where else it was sent stands in a table of its own, which only a trace that moves in time has to read.
+        if !self.fresh && start != self.start() {
+            let mut statement =
+                connection.prepare_cached("SELECT project_no, stream_no FROM places WHERE trace_no = ?1")?;
+            let places = statement
+                .query_map([self.no], |row| Ok(Place { project_no: row.get(0)?, stream_no: row.get(1)? }))?
+                .collect::<Result<Vec<_>, _>>()?;
+            for place in places {
+                before.extend(place_facets(place));
+                after.extend(place_facets(place));
+            }
+        }
+        values.change(connection, self.no, (&before, start), (&after, self.start()))
+    }
+
+    pub(super) fn store(
+        &mut self,
+        connection: &Connection,
+        version: u64,
+        facets: &mut Values,
+    ) -> Result<(), StoreError> {
         if self.extremes_stale {
             self.read_extremes(connection)?;
         }
         let place = self.place.unwrap_or(Place { project_no: 0, stream_no: 0 });
         let sql = if self.fresh {
             "INSERT INTO traces (no, id, project_no, stream_no, session_id, name, start_ns, end_ns, has_record, complete, status_code, span_count, open_count, error_count, tokens_input, tokens_output, tokens_total,
-             root_name, root_rank, root_start, root_key, version, services, ranks, doc, updated_ns, w3c_id) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27)"
+             root_name, root_rank, root_start, root_key, version, services, ranks, doc, updated_ns, w3c_id, types) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28)"
         } else {
             "UPDATE traces SET project_no=?3, stream_no=?4, session_id=?5, name=?6, start_ns=?7, end_ns=?8, has_record=?9, complete=?10, status_code=?11, span_count=?12, open_count=?13, error_count=?14,
-             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25, updated_ns=?26, w3c_id=?27 WHERE no=?1 AND id=?2"
+             tokens_input=?15, tokens_output=?16, tokens_total=?17, root_name=?18, root_rank=?19, root_start=?20, root_key=?21, version=?22, services=?23, ranks=?24, doc=?25, updated_ns=?26, w3c_id=?27, types=?28 WHERE no=?1 AND id=?2"
         };
         let (root_rank, root_start, root_key, root_name) = match &self.root {
             None => (2, 0, 0, ""),
@@ -289,7 +367,7 @@ impl TraceRow {
             place.stream_no,
             self.session.map(|id| id.0.to_vec()),
             self.name,
-            self.start_ns.unwrap_or(self.seen_ns),
+            self.start(),
             self.end_ns,
             self.has_record,
             self.complete,
@@ -310,13 +388,15 @@ impl TraceRow {
             self.record.to_doc(),
             now_ns(),
             self.w3c_id.map(|id| id.0),
+            self.types,
         ])?;
         for place in &self.new_places {
             connection
                 .prepare_cached("INSERT OR IGNORE INTO places (trace_no, project_no, stream_no) VALUES (?1, ?2, ?3)")?
                 .execute(params![self.no, place.project_no, place.stream_no])?;
         }
-        Ok(())
+        self.store_facets(connection, facets)?;
+        text::changed(connection, self.no, self.since)
     }
 }
 
@@ -324,6 +404,19 @@ impl TraceRow {
 struct Otel<'a> {
     #[serde(borrow, default)]
     trace_id: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// All types of spans.
+const TYPES: [SpanType; 6] =
+    [SpanType::Workflow, SpanType::Agent, SpanType::Llm, SpanType::Retriever, SpanType::Tool, SpanType::Control];
+
+/// The bit of a type in `traces.types`.
+fn bit(span_type: SpanType) -> i64 {
+    1 << span_type as i64
+}
+
+fn place_facets(place: Place) -> [Facet; 2] {
+    [(Kind::Project, place.project_no.to_string()), (Kind::Stream, place.stream_no.to_string())]
 }
 
 /// When the trace's own record says that it began and ended.

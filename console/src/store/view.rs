@@ -49,19 +49,29 @@ pub(super) fn trace(connection: &Connection, id: Id, depth: Depth) -> Result<Opt
 
 /// The trace that holds a span with this UUID.
 fn trace_of(connection: &Connection, key: SpanKey) -> Result<Option<Id>, StoreError> {
+    let held = span_table::holders(connection, key.key, |found| found.iter().any(|(_, high, _)| *high == key.high))?;
+    let ids =
+        held.iter().filter(|(_, high, _)| *high == key.high).map(|(.., trace_no)| trace_id(connection, *trace_no));
+    Ok(ids.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
+}
+
+/// The id of the trace with that number.
+pub(super) fn trace_id(connection: &Connection, trace_no: i64) -> Result<Option<Id>, StoreError> {
     Ok(connection
-        .prepare_cached("SELECT t.id FROM spans s JOIN traces t ON t.no = s.trace_no WHERE s.key = ?1 AND s.high = ?2 ORDER BY t.id LIMIT 1")?
-        .query_row(params![key.key, key.high], |row| id_at(row, 0))
+        .prepare_cached("SELECT id FROM traces WHERE no = ?1")?
+        .query_row([trace_no], |row| id_at(row, 0))
         .optional()?)
 }
 
 pub(super) fn span(connection: &Connection, id: Id, trace: Option<Id>) -> Result<Option<SpanView>, StoreError> {
     // A span that came by its W3C id alone is asked for by the UUID that was made up for it.
-    let candidates: Vec<(Id, i64)> = connection
-        .prepare_cached("SELECT t.id, s.no, s.key, s.high FROM spans s JOIN traces t ON t.no = s.trace_no WHERE s.key = ?1 ORDER BY t.id")?
-        .query_map([id.low_key()], |row| Ok((id_at(row, 0)?, row.get(1)?, SpanKey { key: row.get(2)?, high: row.get(3)? })))?
-        .filter_map(|row| row.map(|(trace, no, key)| (key.id_in(trace) == id.as_v4()).then_some((trace, no))).transpose())
-        .collect::<Result<_, _>>()?;
+    let mut candidates = Vec::new();
+    for (no, high, trace_no) in span_table::holders(connection, id.low_key(), |_| false)? {
+        let trace = trace_id(connection, trace_no)?;
+        let is_it = |trace: &Id| SpanKey { key: id.low_key(), high }.id_in(*trace) == id.as_v4();
+        candidates.extend(trace.filter(is_it).map(|trace| (trace, no)));
+    }
+    candidates.sort_unstable();
     let Some((trace_id, no)) = candidates.into_iter().find(|(found, _)| trace.is_none_or(|wanted| wanted == *found))
     else {
         return Ok(None);

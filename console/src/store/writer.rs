@@ -13,6 +13,7 @@ use super::queue::Job;
 use super::row::{SpanColumns, SpanKey};
 use super::span_table::{self, Existing};
 use super::trace_row::TraceRow;
+use super::{facet, text, view};
 use crate::ingest::Names;
 use crate::model::{Change, Id, Sources};
 
@@ -28,6 +29,7 @@ pub(crate) struct Writer {
     /// Updates that wait for their span; the look-up is skipped while there are none.
     pending: i64,
     pub(super) outbox: Outbox,
+    facets: facet::Values,
     places: HashMap<i64, (Id, Id)>,
     /// Places that senders named, so that a span costs no look-up.
     pub(super) named_places: HashMap<Names, Place>,
@@ -45,6 +47,7 @@ impl Writer {
             version: 0,
             pending: 0,
             outbox: Outbox::default(),
+            facets: facet::Values::default(),
             places: HashMap::new(),
             named_places: HashMap::new(),
             sessions: HashSet::new(),
@@ -61,6 +64,7 @@ impl Writer {
         self.sessions.clear();
         self.named_places.clear();
         self.outbox.reset();
+        self.facets.clear();
         (self.next_trace_no, self.version) = self.connection.query_row(
             "SELECT COALESCE(MAX(no), 0) + 1, COALESCE(MAX(version), 0) FROM traces",
             [],
@@ -132,6 +136,7 @@ impl Writer {
             self.fresh_keys.insert((trace.no, news.key.key));
         }
         trace.w3c_named(news.record);
+        trace.touched(no);
         trace.span_arrived(news.key, &columns, news.record.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
@@ -154,22 +159,19 @@ impl Writer {
         span_table::update(&self.connection, existing.no, high, &after, &merged)?;
         self.outbox.queue(&self.connection, existing.no, after.ended, false)?;
         trace.w3c_named(&merged);
+        trace.touched(existing.no);
         trace.span_changed(news.key, &before, &after, merged.text("session_id").and_then(|text| text.parse().ok()));
         Ok(())
     }
 
     fn put_update(&mut self, update: &SpanUpdate) -> Result<(), StoreError> {
-        let holders: Vec<Vec<u8>> = {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT t.id FROM spans s JOIN traces t ON t.no = s.trace_no WHERE s.key = ?1 AND s.high = ?2",
-            )?;
-            statement
-                .query_map(params![update.key.key, update.key.high], |row| row.get(0))?
-                .collect::<Result<_, _>>()?
-        };
+        let is_it = |(_, high, _): &(i64, i64, i64)| *high == update.key.high;
+        let holders = span_table::holders(&self.connection, update.key.key, |found| found.iter().any(is_it))?;
         // Traces that this very transaction created are not in the table yet.
-        let mut ids: BTreeSet<Id> =
-            holders.iter().filter_map(|bytes| Some(Id(bytes.as_slice().try_into().ok()?))).collect();
+        let mut ids: BTreeSet<Id> = BTreeSet::new();
+        for (.., trace_no) in holders.into_iter().filter(is_it) {
+            ids.extend(view::trace_id(&self.connection, trace_no)?);
+        }
         ids.extend(
             self.traces
                 .values()
@@ -266,7 +268,7 @@ impl Writer {
         self.version += 1;
         let mut changes = Vec::with_capacity(self.traces.len());
         for (id, mut trace) in std::mem::take(&mut self.traces) {
-            trace.store(&self.connection, self.version)?;
+            trace.store(&self.connection, self.version, &mut self.facets)?;
             let project_id = match trace.place {
                 Some(place) => self.place_order(place)?.0,
                 None => Id::default(),
@@ -276,6 +278,19 @@ impl Writer {
         self.fresh_keys.clear();
         changes.sort_by_key(|change| change.trace_id);
         Ok(changes)
+    }
+
+    /// Takes the text index a step further; whether there is more to do.
+    pub(super) fn index_step(&mut self) -> Result<bool, StoreError> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let more = text::step(&self.connection).and_then(|more| {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(more)
+        });
+        if more.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        more
     }
 
     pub(super) fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Change>, StoreError> {
