@@ -1,5 +1,6 @@
 //! What the parts of one span say, read once, in the forms that wire formats ask for: text, JSON, messages, documents.
 
+use super::json;
 use super::message::Message;
 use crate::model::{Field, Part, ValueKind};
 use serde_json::{Map, Value};
@@ -121,14 +122,23 @@ impl<'a> Content<'a> {
         if let Some(part) = &self.explicit_input {
             return Some(text(part));
         }
-        let mut object = String::new();
-        for part in &self.arguments {
-            object.push(if object.is_empty() { '{' } else { ',' });
-            object.push_str(&Value::from(part.key).to_string());
-            object.push(':');
-            object.push_str(&json_text(part));
+        if self.arguments.is_empty() {
+            return None;
         }
-        (!object.is_empty()).then(|| Cow::Owned(object + "}"))
+        let mut object = Vec::with_capacity(self.arguments.iter().map(|part| part.value.len() + 32).sum());
+        for part in &self.arguments {
+            object.push(if object.is_empty() { b'{' } else { b',' });
+            json::string(&mut object, part.key);
+            object.push(b':');
+            match part.kind {
+                ValueKind::Json => object.extend_from_slice(part.text().as_bytes()),
+                ValueKind::Text | ValueKind::Debug => json::string(&mut object, part.text()),
+                _ => object.extend_from_slice(value(part).to_string().as_bytes()),
+            }
+        }
+        object.push(b'}');
+        // Text and JSON make text.
+        String::from_utf8(object).ok().map(Cow::Owned)
     }
 
     /// Whether [`input_text`](Self::input_text) is JSON.
@@ -268,14 +278,6 @@ pub(crate) fn value(part: &Part<'_>) -> Value {
             .unwrap_or_default(),
         ValueKind::Bool => Value::Bool(part.value == [1]),
         ValueKind::Text | ValueKind::Debug | ValueKind::TypeName => Value::String(text(part).into_owned()),
-    }
-}
-
-/// The value as JSON text.
-fn json_text<'a>(part: &Part<'a>) -> Cow<'a, str> {
-    match part.kind {
-        ValueKind::Json => Cow::Borrowed(part.text()),
-        _ => Cow::Owned(value(part).to_string()),
     }
 }
 

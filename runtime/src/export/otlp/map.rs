@@ -1,8 +1,8 @@
-//! One finished span as OTLP. Pure: the same record gives the same bytes.
+//! One finished span as OTLP. Pure: the same record gives the same bytes. The numbers of fields are those of [`super::wire`].
 
 use super::attribute::Attributes;
-use super::typed;
-use super::wire::{self, Event, KeyValue, Span, Status, flag, kind, status};
+use super::wire::{flag, kind, status};
+use super::{encode, typed};
 use crate::export::content::{self, Content, EventPart};
 use crate::export::semconv::{galileo, openinference, otel};
 use crate::model::{Callsite, Outcome, SpanId, SpanType, TraceId};
@@ -39,35 +39,34 @@ pub(crate) struct SpanView<'a> {
     pub(crate) content: Content<'a>,
 }
 
-/// The span on the wire.
-pub(crate) fn span(view: &SpanView<'_>, dialect: Dialect) -> Span {
-    let mut attributes = Attributes::default();
+/// Appends the fields of the span's message.
+pub(crate) fn span(out: &mut Vec<u8>, view: &SpanView<'_>, dialect: Dialect) {
+    let parent = parent(view);
+    let remote = if parent.is_some() && view.remote_parent { flag::IS_REMOTE } else { 0 };
+    let kind = match view.span_type {
+        SpanType::Llm => kind::CLIENT,
+        _ if view.remote_parent => kind::SERVER,
+        _ => kind::INTERNAL,
+    };
+    encode::bytes(out, 1, &view.w3c_trace.unwrap_or_else(|| view.trace.to_bytes()));
+    encode::bytes(out, 2, &view.span.w3c());
+    if let Some(parent) = parent {
+        encode::bytes(out, 4, &parent);
+    }
+    encode::bytes(out, 5, view.name.as_bytes());
+    encode::varint_field(out, 6, kind);
+    encode::fixed64(out, 7, view.start);
+    encode::fixed64(out, 8, view.end);
+    let mut attributes = Attributes::new(out, 9);
     attributes.set(galileo::SPAN_TYPE, view.span_type.as_str());
     typed::set(&mut attributes, view, dialect);
     common(&mut attributes, view, dialect);
-    let parent = parent(view);
-    let remote = if parent.is_some() && view.remote_parent { flag::IS_REMOTE } else { 0 };
-    let mut events: Vec<Event> = view.content.events.iter().map(|one| event(one, view)).collect();
-    events.extend(exception(view));
-    Span {
-        trace_id: view.w3c_trace.unwrap_or_else(|| view.trace.to_bytes()).to_vec(),
-        span_id: view.span.w3c().to_vec(),
-        trace_state: String::new(),
-        parent_span_id: parent.map(Vec::from).unwrap_or_default(),
-        flags: flag::SAMPLED | flag::HAS_IS_REMOTE | remote,
-        name: view.name.to_owned(),
-        kind: match view.span_type {
-            SpanType::Llm => kind::CLIENT,
-            _ if view.remote_parent => kind::SERVER,
-            _ => kind::INTERNAL,
-        },
-        start_time_unix_nano: view.start,
-        end_time_unix_nano: view.end,
-        attributes: attributes.into_inner(),
-        events,
-        links: Vec::new(),
-        status: Some(status_of(view)),
+    for one in &view.content.events {
+        event(out, one, view);
     }
+    exception(out, view);
+    status_of(out, view);
+    encode::fixed32(out, 16, flag::SAMPLED | flag::HAS_IS_REMOTE | remote);
 }
 
 /// A received W3C parent is the nearest one; else the parent's own W3C id.
@@ -81,7 +80,7 @@ fn parent(view: &SpanView<'_>) -> Option<[u8; 8]> {
 }
 
 /// What every type of span says.
-fn common(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+fn common(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     let content = &view.content;
     if let Some(session) = view.session.or(content.session_id) {
         attributes.set(galileo::SESSION_ID, session);
@@ -100,7 +99,7 @@ fn common(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
     if view.w3c_trace.is_some() {
         attributes.set(galileo::TRACE_ID, view.trace.to_string());
     }
-    attributes.set(galileo::SPAN_ID, view.span.to_string());
+    attributes.set(galileo::SPAN_ID, std::str::from_utf8(&view.span.to_text()).unwrap_or_default());
     if let Some(site) = view.site.filter(|site| !site.file.is_empty()) {
         attributes.set(otel::CODE_FILE, site.file);
         attributes.set(otel::CODE_LINE, u64::from(site.line));
@@ -110,9 +109,11 @@ fn common(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
     }
     for (key, part) in &content.attributes {
         // Names without a dot are fields of one span type on Galileo's wire.
-        let owned =
-            if key.contains('.') { (*key).to_owned() } else { format!("galileo.{}.{key}", view.span_type.as_str()) };
-        attributes.set_part(&owned, part);
+        if key.contains('.') {
+            attributes.set_part(key, part);
+        } else {
+            attributes.set_part(&format!("galileo.{}.{key}", view.span_type.as_str()), part);
+        }
     }
     if !content.metadata.is_empty() {
         if dialect == Dialect::General {
@@ -127,12 +128,12 @@ fn common(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
     }
 }
 
-fn dataset(attributes: &mut Attributes, content: &Content<'_>) {
+fn dataset(attributes: &mut Attributes<'_>, content: &Content<'_>) {
     let mut metadata = Map::new();
     for (key, part) in &content.dataset {
         match *key {
-            "input" => attributes.set(galileo::DATASET_INPUT, content::text(part).into_owned()),
-            "output" => attributes.set(galileo::DATASET_OUTPUT, content::text(part).into_owned()),
+            "input" => attributes.set(galileo::DATASET_INPUT, content::text(part)),
+            "output" => attributes.set(galileo::DATASET_OUTPUT, content::text(part)),
             other => {
                 let name = other.strip_prefix("metadata.").unwrap_or(other);
                 metadata.insert(name.to_owned(), content::text(part).into());
@@ -144,20 +145,29 @@ fn dataset(attributes: &mut Attributes, content: &Content<'_>) {
     }
 }
 
-fn status_of(view: &SpanView<'_>) -> Status {
+fn status_of(out: &mut Vec<u8>, view: &SpanView<'_>) {
     let content = &view.content;
     let failed = view.outcome != Outcome::Ok || content.status_code.is_some_and(|code| code >= 400);
-    if failed {
-        let message = match &content.error {
-            Some(error) => content::text(error).into_owned(),
-            None if view.outcome == Outcome::Ok => format!("status {}", content.status_code.unwrap_or_default()),
-            None => view.outcome.as_str().to_owned(),
-        };
-        return Status { code: status::ERROR, message };
-    }
+    let message = match &content.error {
+        _ if !failed => "".into(),
+        Some(error) => content::text(error),
+        None if view.outcome == Outcome::Ok => format!("status {}", content.status_code.unwrap_or_default()).into(),
+        None => view.outcome.as_str().into(),
+    };
     // "Ok" is the application's own word; silence stays unset.
-    let code = if content.status_code.is_some() { status::OK } else { status::UNSET };
-    Status { code, message: String::new() }
+    let code = match content.status_code {
+        _ if failed => status::ERROR,
+        Some(_) => status::OK,
+        None => status::UNSET,
+    };
+    let mut status = Vec::new();
+    if !message.is_empty() {
+        encode::bytes(&mut status, 2, message.as_bytes());
+    }
+    if code != status::UNSET {
+        encode::varint_field(&mut status, 3, code);
+    }
+    encode::bytes(out, 15, &status);
 }
 
 /// The type that the program named, else how the span ended; the conventions' word for "something else" is `_OTHER`.
@@ -169,48 +179,86 @@ fn error_type<'a>(view: &SpanView<'a>) -> &'a str {
     }
 }
 
-fn exception(view: &SpanView<'_>) -> Option<Event> {
-    let error = view.content.error.as_ref()?;
-    let mut attributes = Attributes::default();
+fn exception(out: &mut Vec<u8>, view: &SpanView<'_>) {
+    let Some(error) = &view.content.error else { return };
+    let mut message = Vec::new();
+    encode::bytes(&mut message, 2, otel::EXCEPTION.as_bytes());
+    let mut attributes = Attributes::new(&mut message, 3);
     attributes.set(otel::EXCEPTION_TYPE, error_type(view));
-    attributes.set(otel::EXCEPTION_MESSAGE, content::text(error).into_owned());
-    Some(Event { time_unix_nano: view.end, name: otel::EXCEPTION.to_owned(), attributes: attributes.into_inner() })
+    attributes.set(otel::EXCEPTION_MESSAGE, content::text(error));
+    encode::fixed64(&mut message, 1, view.end);
+    encode::bytes(out, 11, &message);
 }
 
-fn event(event: &EventPart<'_>, view: &SpanView<'_>) -> Event {
-    let mut attributes = Attributes::default();
+fn event(out: &mut Vec<u8>, event: &EventPart<'_>, view: &SpanView<'_>) {
+    let mut message = Vec::new();
+    encode::bytes(&mut message, 2, event.part.key.as_bytes());
+    let mut attributes = Attributes::new(&mut message, 3);
     match content::value(&event.part) {
         Value::Object(object) => object.iter().for_each(|(key, value)| attributes.set_json(key, value)),
         Value::Null => {}
         other => attributes.set_json("value", &other),
     }
-    Event {
-        time_unix_nano: event.time.unwrap_or(view.end),
-        name: event.part.key.to_owned(),
-        attributes: attributes.into_inner(),
-    }
+    encode::fixed64(&mut message, 1, event.time.unwrap_or(view.end));
+    encode::bytes(out, 11, &message);
 }
 
-/// Who sends: the attributes of the resource, in the order given; the first value of a key stays.
-pub(crate) fn resource(facts: impl IntoIterator<Item = (String, String)>) -> wire::Resource {
-    let mut attributes = Attributes::default();
+/// Who sends: the message of the resource with its attributes in the order given; the first value of a key stays.
+pub(crate) fn resource(facts: impl IntoIterator<Item = (String, String)>) -> Vec<u8> {
+    let mut message = Vec::new();
+    let mut attributes = Attributes::new(&mut message, 1);
     for (key, value) in facts {
         attributes.set(key, value);
     }
     attributes.set(otel::SDK_NAME, "galileo");
     attributes.set(otel::SDK_LANGUAGE, "rust");
     attributes.set(otel::SDK_VERSION, env!("CARGO_PKG_VERSION"));
-    wire::Resource { attributes: attributes.into_inner() }
+    message
 }
 
-/// A whole request.
-pub(crate) fn request(resource: Vec<KeyValue>, spans: Vec<Span>) -> wire::ExportTraceServiceRequest {
-    let scope = wire::Scope { name: "galileo".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    wire::ExportTraceServiceRequest {
-        resource_spans: vec![wire::ResourceSpans {
-            resource: Some(wire::Resource { attributes: resource }),
-            scope_spans: vec![wire::ScopeSpans { scope: Some(scope), spans }],
-        }],
+/// A request under construction. Lengths stand in front, and that of the whole is known last: the spans are written behind room for all
+/// heads, which are then put right before them.
+pub(crate) struct Body {
+    out: Vec<u8>,
+    room: usize,
+    /// The messages before the spans.
+    resource: Vec<u8>,
+    /// One span's message, before its length is known.
+    aside: Vec<u8>,
+}
+
+impl Body {
+    /// An empty request from this sender, for about this many bytes of spans.
+    pub(crate) fn new(resource: &[u8], spans: usize) -> Self {
+        // Five heads of at most eleven bytes, and the scope.
+        let room = resource.len() + 5 * 11 + 64;
+        let mut out = Vec::with_capacity(room + spans);
+        out.resize(room, 0);
+        Self { out, room, resource: resource.to_vec(), aside: Vec::with_capacity(4096) }
+    }
+
+    /// Adds a span.
+    pub(crate) fn span(&mut self, view: &SpanView<'_>, dialect: Dialect) {
+        self.aside.clear();
+        span(&mut self.aside, view, dialect);
+        encode::bytes(&mut self.out, 2, &self.aside);
+    }
+
+    /// The whole request, and where it begins in its memory.
+    pub(crate) fn finish(mut self) -> (Vec<u8>, usize) {
+        let mut scope = Vec::new();
+        encode::bytes(&mut scope, 1, b"galileo");
+        encode::bytes(&mut scope, 2, env!("CARGO_PKG_VERSION").as_bytes());
+        let of_scope = encode::field_length(scope.len()) + self.out.len() - self.room;
+        let of_resource = encode::field_length(self.resource.len()) + encode::field_length(of_scope);
+        let mut heads = Vec::with_capacity(self.room);
+        encode::head(&mut heads, 1, of_resource);
+        encode::bytes(&mut heads, 1, &self.resource);
+        encode::head(&mut heads, 2, of_scope);
+        encode::bytes(&mut heads, 1, &scope);
+        let start = self.room - heads.len();
+        self.out[start..self.room].copy_from_slice(&heads);
+        (self.out, start)
     }
 }
 

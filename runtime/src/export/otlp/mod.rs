@@ -1,6 +1,7 @@
 //! OpenTelemetry's protocol: spans as OTLP over HTTP, to any backend that speaks it.
 
 mod attribute;
+mod encode;
 pub(crate) mod map;
 mod protocol;
 #[cfg(test)]

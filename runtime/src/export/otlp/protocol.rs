@@ -1,7 +1,7 @@
 //! OTLP over HTTP: requests of spans and what their answers mean.
 
-use super::map::{self, Dialect, SpanView};
-use super::wire::{ExportTraceServiceResponse, KeyValue};
+use super::map::{self, Body, Dialect, SpanView};
+use super::wire::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use crate::config::{CompressionSetting, OtlpProtocol, OtlpSettings, ServiceSettings};
 use crate::diag;
 use crate::export::batch::{Protocol, Verdict};
@@ -29,7 +29,10 @@ pub(crate) struct Otlp {
     format: OtlpProtocol,
     gzip: Option<Gzip>,
     dialect: Dialect,
-    resource: Vec<KeyValue>,
+    /// The message that says who sends.
+    resource: Vec<u8>,
+    /// How large the last request was: the next one is likely to be as large.
+    last: usize,
     traces: Traces,
 }
 
@@ -52,6 +55,7 @@ impl Otlp {
             },
             dialect: if galileo { Dialect::Galileo } else { Dialect::General },
             resource: resource(settings, service),
+            last: 0,
             traces: Traces::default(),
         }
     }
@@ -85,8 +89,15 @@ impl Otlp {
     }
 }
 
+/// The same request in the protocol's other format.
+fn json(protobuf: &[u8]) -> Vec<u8> {
+    // What was just written can be read, and writing these types as JSON cannot fail: no map has a key that is not text.
+    let whole = ExportTraceServiceRequest::decode(protobuf).unwrap_or_default();
+    serde_json::to_vec(&whole).unwrap_or_default()
+}
+
 /// What was set by hand wins over what was found out, and the first value of a key stays.
-fn resource(settings: &OtlpSettings, service: &ServiceSettings) -> Vec<KeyValue> {
+fn resource(settings: &OtlpSettings, service: &ServiceSettings) -> Vec<u8> {
     let own = [
         (otel::SERVICE_NAME, Some(service.name.clone())),
         (otel::SERVICE_VERSION, service.version.clone()),
@@ -104,7 +115,7 @@ fn resource(settings: &OtlpSettings, service: &ServiceSettings) -> Vec<KeyValue>
         |name: &str| settings.headers.iter().find(|(known, _)| known == name)?.1.to_str().ok().map(str::to_owned);
     let routes = routes.into_iter().map(|(name, key)| (key, header(name)));
     let own = own.into_iter().chain(routes).filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    map::resource(own.chain(settings.resource.iter().cloned())).attributes
+    map::resource(own.chain(settings.resource.iter().cloned()))
 }
 
 impl Protocol for Otlp {
@@ -115,27 +126,28 @@ impl Protocol for Otlp {
     }
 
     fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request {
-        let mapped = spans.iter().map(|record| {
+        let mut whole = Body::new(&self.resource, self.last);
+        for record in spans {
             let view = self.view(record);
             let session = self.traces.get(record.trace_id()).and_then(|trace| trace.session.as_deref());
-            map::span(&SpanView { session, ..view }, self.dialect)
-        });
-        let whole = map::request(self.resource.clone(), mapped.collect());
+            whole.span(&SpanView { session, ..view }, self.dialect);
+        }
+        let (whole, start) = whole.finish();
+        self.last = whole.len();
         let (body, kind) = match self.format {
-            OtlpProtocol::Protobuf => (whole.encode_to_vec(), "application/x-protobuf"),
-            // Writing these types as JSON cannot fail: no map has a key that is not text.
-            OtlpProtocol::Json => (serde_json::to_vec(&whole).unwrap_or_default(), "application/json"),
+            OtlpProtocol::Protobuf => (Bytes::from(whole).slice(start..), "application/x-protobuf"),
+            OtlpProtocol::Json => (Bytes::from(json(&whole[start..])), "application/json"),
         };
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let body = match self.gzip.as_mut().and_then(|gzip| gzip.pack(&body)) {
             Some(smaller) => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                smaller
+                Bytes::from(smaller)
             }
             None => body,
         };
-        Request { method: Method::POST, url: self.url.clone(), headers, body: Bytes::from(body), timeout: self.timeout }
+        Request { method: Method::POST, url: self.url.clone(), headers, body, timeout: self.timeout }
     }
 
     fn judge(&mut self, answer: &Answer) -> Verdict {

@@ -1,6 +1,6 @@
 //! Each row of `spans()` has a golden file per dialect: the span as OTLP's JSON. `UPDATE_GOLDEN=1` writes them anew.
 
-use super::map::{Dialect, SpanView, request, resource, span, unhex};
+use super::map::{Body, Dialect, SpanView, resource, span, unhex};
 use super::wire::{self, ExportTraceServiceRequest};
 use crate::export::content::Content;
 use crate::model::part::PartIter;
@@ -147,7 +147,8 @@ fn spans() -> Vec<Case> {
     ]
 }
 
-fn mapped(case: &Case, dialect: Dialect) -> wire::Span {
+/// The view of a case, shown to `use_it`.
+fn viewed<R>(case: &Case, use_it: impl FnOnce(&SpanView<'_>) -> R) -> R {
     let mut bytes = Vec::new();
     (case.write)(&mut Parts::new(&mut bytes));
     let id =
@@ -168,7 +169,13 @@ fn mapped(case: &Case, dialect: Dialect) -> wire::Span {
         site: None,
         content,
     };
-    span(&view, dialect)
+    use_it(&view)
+}
+
+fn mapped(case: &Case, dialect: Dialect) -> wire::Span {
+    let mut message = Vec::new();
+    viewed(case, |view| span(&mut message, view, dialect));
+    wire::Span::decode(message.as_slice()).unwrap()
 }
 
 #[test]
@@ -191,14 +198,21 @@ fn every_kind_of_span_is_mapped_as_its_golden_file_says() {
 }
 
 #[test]
-fn protobuf_comes_back_as_it_was_written() {
-    let spans: Vec<_> = spans().iter().map(|case| mapped(case, Dialect::General)).collect();
+fn a_request_holds_the_resource_and_every_span_whole() {
     let facts = [("service.name".to_owned(), "svc".to_owned()), ("service.name".to_owned(), "later".to_owned())];
-    let whole = request(resource(facts).attributes, spans);
-    let read = ExportTraceServiceRequest::decode(whole.encode_to_vec().as_slice()).unwrap();
-    assert_eq!(read, whole);
-    let names = &read.resource_spans[0].resource.as_ref().unwrap().attributes;
+    let mut body = Body::new(&resource(facts), 0);
+    for case in spans() {
+        viewed(&case, |view| body.span(view, Dialect::General));
+    }
+    let (bytes, start) = body.finish();
+    let read = ExportTraceServiceRequest::decode(&bytes[start..]).unwrap();
+    let spans: Vec<_> = spans().iter().map(|case| mapped(case, Dialect::General)).collect();
+    let [found] = read.resource_spans.as_slice() else { panic!("one sender") };
+    assert_eq!(found.scope_spans[0].spans, spans);
+    assert_eq!(found.scope_spans[0].scope.as_ref().map(|scope| scope.name.as_str()), Some("galileo"));
+    let names = &found.resource.as_ref().unwrap().attributes;
     assert_eq!(names.iter().filter(|kv| kv.key == "service.name").count(), 1, "the first value of a key stays");
+    assert_eq!(read.encode_to_vec().len(), bytes.len() - start, "no field is written that means nothing");
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! What each type of span says of itself: a model's call, a search, a tool, an agent, a step.
 
-use super::attribute::Attributes;
+use super::attribute::{Any, Attributes};
 use super::map::{Dialect, SpanView};
-use super::wire::Any;
 use crate::export::content::{self, Document};
+use crate::export::json;
 use crate::export::message::{Block, Message};
 use crate::export::semconv::{galileo, gen_ai, openinference};
 use crate::model::SpanType;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json as value};
 
-pub(super) fn set(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+pub(super) fn set(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     match view.span_type {
         SpanType::Llm => llm(attributes, view, dialect),
         SpanType::Retriever => retriever(attributes, view, dialect),
@@ -28,7 +28,7 @@ pub(super) fn set(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dia
     }
 }
 
-fn llm(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+fn llm(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     let content = &view.content;
     attributes.set(gen_ai::OPERATION, gen_ai::CHAT);
     attributes.set_some(gen_ai::REQUEST_MODEL, content.model);
@@ -50,13 +50,13 @@ fn llm(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
         attributes.set(gen_ai::TIME_TO_FIRST_CHUNK, nanos as f64 / 1e9);
     }
     if let Some(tools) = &content.tools {
-        attributes.set(gen_ai::TOOL_DEFINITIONS, content::text(tools).into_owned());
+        attributes.set(gen_ai::TOOL_DEFINITIONS, content::text(tools));
     }
     messages(attributes, gen_ai::INPUT_MESSAGES, &content.input_messages(), dialect);
     messages(attributes, gen_ai::OUTPUT_MESSAGES, &content.output_messages(), dialect);
 }
 
-fn retriever(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+fn retriever(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     attributes.set(gen_ai::OPERATION, gen_ai::RETRIEVAL);
     attributes.set_some(gen_ai::RETRIEVAL_QUERY, query(view));
     let documents = view.content.documents();
@@ -64,9 +64,9 @@ fn retriever(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect)
         attributes.set(galileo::DB_OPERATION, "search");
         let found: Vec<Value> = documents.iter().map(galileo_document).collect();
         if let Some(input) = view.content.input_text() {
-            attributes.set(gen_ai::INPUT_MESSAGES, json!([{ "role": "user", "content": input }]).to_string());
+            attributes.set(gen_ai::INPUT_MESSAGES, value!([{ "role": "user", "content": input }]).to_string());
         }
-        let output = json!([{ "role": "assistant", "content": { "documents": found } }]);
+        let output = value!([{ "role": "assistant", "content": { "documents": found } }]);
         attributes.set(gen_ai::OUTPUT_MESSAGES, output.to_string());
     } else if !documents.is_empty() {
         attributes.set(gen_ai::RETRIEVAL_DOCUMENTS, Value::Array(documents.iter().map(document).collect()).to_string());
@@ -83,20 +83,20 @@ fn query(view: &SpanView<'_>) -> Option<String> {
     }
 }
 
-fn tool(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+fn tool(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     let content = &view.content;
     attributes.set(gen_ai::OPERATION, gen_ai::EXECUTE_TOOL);
     attributes.set(gen_ai::TOOL_NAME, view.name);
     attributes.set(gen_ai::TOOL_TYPE, "function");
     attributes.set_some(gen_ai::TOOL_CALL_ID, content.tool_call_id);
-    attributes.set_some(gen_ai::TOOL_CALL_ARGUMENTS, content.input_text().map(String::from));
-    attributes.set_some(gen_ai::TOOL_CALL_RESULT, content.output.map(|part| content::text(&part).into_owned()));
+    attributes.set_some(gen_ai::TOOL_CALL_ARGUMENTS, content.input_text());
+    attributes.set_some(gen_ai::TOOL_CALL_RESULT, content.output.as_ref().map(content::text));
     if dialect == Dialect::Galileo {
         conversation(attributes, view, dialect, "tool", "tool");
     }
 }
 
-fn agent(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
+fn agent(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     attributes.set(gen_ai::OPERATION, gen_ai::INVOKE_AGENT);
     attributes.set(gen_ai::AGENT_NAME, view.name);
     attributes.set_some(galileo::AGENT_TYPE, view.content.agent_type);
@@ -104,17 +104,34 @@ fn agent(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect) {
 }
 
 /// Input and output as one message each.
-fn conversation(attributes: &mut Attributes, view: &SpanView<'_>, dialect: Dialect, asks: &str, answers: &str) {
+fn conversation(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect, asks: &str, answers: &str) {
     let content = &view.content;
-    let one = |role: &str, text: Option<String>| -> Vec<Message> {
-        text.filter(|text| !text.is_empty()).map(|text| Message::text(role, text)).into_iter().collect()
-    };
-    messages(attributes, gen_ai::INPUT_MESSAGES, &one(asks, content.input_text().map(String::from)), dialect);
-    let output = content.output.map(|part| content::text(&part).into_owned());
-    messages(attributes, gen_ai::OUTPUT_MESSAGES, &one(answers, output), dialect);
+    let input = content.input_text();
+    let output = content.output.as_ref().map(content::text);
+    for (key, role, text) in [(gen_ai::INPUT_MESSAGES, asks, input), (gen_ai::OUTPUT_MESSAGES, answers, output)] {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            attributes.set(key, one_message(role, &text, dialect));
+        }
+    }
 }
 
-fn messages(attributes: &mut Attributes, key: &str, messages: &[Message], dialect: Dialect) {
+/// What [`messages`] writes for a single message of text, for which no tree is needed.
+fn one_message(role: &str, text: &str, dialect: Dialect) -> String {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 8 + 80);
+    let (before, between) = match dialect {
+        Dialect::General => (&br#"[{"parts":[{"content":"#[..], &br#","type":"text"}],"role":"#[..]),
+        Dialect::Galileo => (&br#"[{"content":"#[..], &br#","role":"#[..]),
+    };
+    out.extend_from_slice(before);
+    json::string(&mut out, text);
+    out.extend_from_slice(between);
+    json::string(&mut out, role);
+    out.extend_from_slice(b"}]");
+    // Text and constants make text.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn messages(attributes: &mut Attributes<'_>, key: &str, messages: &[Message], dialect: Dialect) {
     if messages.is_empty() {
         return;
     }
@@ -127,12 +144,12 @@ fn messages(attributes: &mut Attributes, key: &str, messages: &[Message], dialec
 
 fn document(document: &Document) -> Value {
     let mut object = document.metadata.clone();
-    object.insert("content".into(), json!(document.content));
+    object.insert("content".into(), value!(document.content));
     if let Some(id) = &document.id {
-        object.insert("id".into(), json!(id));
+        object.insert("id".into(), value!(id));
     }
     if let Some(score) = document.score {
-        object.insert("score".into(), json!(score));
+        object.insert("score".into(), value!(score));
     }
     Value::Object(object)
 }
@@ -140,16 +157,16 @@ fn document(document: &Document) -> Value {
 fn galileo_document(document: &Document) -> Value {
     let mut metadata = document.metadata.clone();
     if let Some(id) = &document.id {
-        metadata.insert("id".into(), json!(id));
+        metadata.insert("id".into(), value!(id));
     }
     if let Some(score) = document.score {
-        metadata.insert("score".into(), json!(score));
+        metadata.insert("score".into(), value!(score));
     }
-    json!({ "content": document.content, "metadata": metadata })
+    value!({ "content": document.content, "metadata": metadata })
 }
 
 /// The keys by which Phoenix and other readers of OpenInference show a span.
-fn open_inference(attributes: &mut Attributes, view: &SpanView<'_>) {
+fn open_inference(attributes: &mut Attributes<'_>, view: &SpanView<'_>) {
     let content = &view.content;
     attributes.set(
         openinference::SPAN_KIND,
@@ -164,11 +181,11 @@ fn open_inference(attributes: &mut Attributes, view: &SpanView<'_>) {
     );
     let mime = |json: bool| if json { "application/json" } else { "text/plain" };
     if let Some(input) = content.input_text() {
-        attributes.set(openinference::INPUT_VALUE, input.into_owned());
+        attributes.set(openinference::INPUT_VALUE, input);
         attributes.set(openinference::INPUT_MIME, mime(content.input_is_json()));
     }
     if let Some(output) = &content.output {
-        attributes.set(openinference::OUTPUT_VALUE, content::text(output).into_owned());
+        attributes.set(openinference::OUTPUT_VALUE, content::text(output));
         attributes.set(openinference::OUTPUT_MIME, mime(output.kind == crate::model::ValueKind::Json));
     }
     match view.span_type {
@@ -183,14 +200,14 @@ fn open_inference(attributes: &mut Attributes, view: &SpanView<'_>) {
     }
 }
 
-fn open_inference_llm(attributes: &mut Attributes, view: &SpanView<'_>) {
+fn open_inference_llm(attributes: &mut Attributes<'_>, view: &SpanView<'_>) {
     let content = &view.content;
     let provider = content.metadata.iter().find(|(key, _)| *key == gen_ai::PROVIDER).map(|(_, part)| part.text());
     attributes.set_some(openinference::PROVIDER, provider);
     attributes.set_some(openinference::MODEL, content.model);
     attributes.set_some(openinference::FINISH_REASON, content.finish_reason);
     if let Some(temperature) = content.temperature {
-        let parameters = Map::from_iter([("temperature".to_owned(), json!(temperature))]);
+        let parameters = Map::from_iter([("temperature".to_owned(), value!(temperature))]);
         attributes.set(openinference::INVOCATION_PARAMETERS, Value::Object(parameters).to_string());
     }
     for (metric, name) in [
@@ -214,9 +231,9 @@ fn open_inference_llm(attributes: &mut Attributes, view: &SpanView<'_>) {
 }
 
 /// Lists are flattened: `llm.input_messages.0.message.role` and so on.
-fn open_inference_messages(attributes: &mut Attributes, list: &str, messages: &[Message]) {
+fn open_inference_messages(attributes: &mut Attributes<'_>, list: &str, messages: &[Message]) {
     for (index, message) in messages.iter().enumerate() {
-        let mut field = |name: &str, value: Any| attributes.set(format!("{list}.{index}.message.{name}"), value);
+        let mut field = |name: &str, value: Any<'_>| attributes.set(format!("{list}.{index}.message.{name}"), value);
         field("role", message.role.as_str().into());
         let text = message.plain_text();
         if !text.is_empty() {
@@ -248,7 +265,7 @@ fn open_inference_messages(attributes: &mut Attributes, list: &str, messages: &[
     }
 }
 
-fn open_inference_documents(attributes: &mut Attributes, documents: &[Document]) {
+fn open_inference_documents(attributes: &mut Attributes<'_>, documents: &[Document]) {
     for (index, document) in documents.iter().enumerate() {
         let at = format!("{}.{index}.document", openinference::DOCUMENTS);
         attributes.set(format!("{at}.content"), document.content.as_str());

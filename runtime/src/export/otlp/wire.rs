@@ -1,7 +1,8 @@
 //! The messages of OTLP traces, as far as a sender needs them (opentelemetry-proto 1.x, `trace/v1` and `common/v1`).
 //!
-//! Field numbers are the protocol's. One set of types is written as protobuf (`prost`) and as OTLP's JSON (`serde`): names in lower
-//! camel case, ids as hexadecimal text, 64-bit integers as text, enumerations as numbers.
+//! Field numbers are the protocol's. Requests are written as protobuf without these types (see [`super::map`]); they read such a request
+//! back (`prost`) to write OTLP's JSON (`serde`): names in lower camel case, ids as hexadecimal text, 64-bit integers as text,
+//! enumerations as numbers.
 
 use prost::{Message, Oneof};
 use serde::{Serialize, Serializer};
@@ -86,9 +87,9 @@ pub(crate) struct Span {
 
 /// Values of [`Span::kind`].
 pub(crate) mod kind {
-    pub(crate) const INTERNAL: i32 = 1;
-    pub(crate) const SERVER: i32 = 2;
-    pub(crate) const CLIENT: i32 = 3;
+    pub(crate) const INTERNAL: u64 = 1;
+    pub(crate) const SERVER: u64 = 2;
+    pub(crate) const CLIENT: u64 = 3;
 }
 
 /// Bits of [`Span::flags`].
@@ -138,9 +139,9 @@ pub(crate) struct Status {
 
 /// Values of [`Status::code`].
 pub(crate) mod status {
-    pub(crate) const UNSET: i32 = 0;
-    pub(crate) const OK: i32 = 1;
-    pub(crate) const ERROR: i32 = 2;
+    pub(crate) const UNSET: u64 = 0;
+    pub(crate) const OK: u64 = 1;
+    pub(crate) const ERROR: u64 = 2;
 }
 
 #[derive(Clone, PartialEq, Message, Serialize)]
