@@ -55,8 +55,8 @@ pub(crate) trait Protocol: Send {
         true
     }
 
-    /// One request that carries these spans.
-    fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request;
+    /// One request that carries these spans; `buffer` is empty memory for its body.
+    fn request(&mut self, spans: &[SpanRecord<'_>], buffer: Vec<u8>) -> Request;
 
     /// What an answer means.
     fn judge(&mut self, answer: &Answer) -> Verdict;
@@ -210,7 +210,7 @@ impl<P: Protocol> Batches<P> {
             .take(count)
             .map(|waiting| SpanRecord { span: store.span(waiting.key), service: &self.service })
             .collect();
-        self.protocol.request(&records)
+        self.protocol.request(&records, self.transport.buffer())
     }
 
     fn answered(

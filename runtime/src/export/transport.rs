@@ -1,5 +1,6 @@
 //! The HTTP client that every exporter shares: TLS, deadlines, and answers that are read only as far as they are of use.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,11 +17,17 @@ use crate::pipeline::retry;
 const MAX_ANSWER: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_REDIRECTS: usize = 3;
+/// Buffers that are kept for further bodies: as many as there are requests under way at once.
+const SPARE: usize = 4;
+/// One that grew past this is given back to the allocator.
+const SPARE_BYTES: usize = 2 * 1024 * 1024;
 
 /// A client for one destination.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     client: reqwest::Client,
+    /// Memory of bodies that have been sent, for the next ones: fresh memory costs more to touch than a body costs to write.
+    spare: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 /// One request, whole.
@@ -71,12 +78,29 @@ impl Transport {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| InitError::Tls { reason: describe(&error) })?;
-        Ok(Self { client })
+        Ok(Self { client, spare: Arc::default() })
+    }
+
+    /// An empty buffer for a body, if there is one with memory already in it.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of a body that nobody else holds any more.
+    fn keep(&self, body: Bytes) {
+        let Ok(mut body) = body.try_into_mut() else { return };
+        body.clear();
+        let buffer = Vec::from(body);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.capacity() <= SPARE_BYTES && spare.len() < SPARE {
+            spare.push(buffer);
+        }
     }
 
     /// Sends one request and reads its answer. Any status is an answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, TransportError> {
         let timeout = request.timeout;
+        let sent_body = request.body.clone();
         let sent = self
             .client
             .request(request.method, &request.url)
@@ -102,6 +126,7 @@ impl Transport {
                 Err(error) => return Err(failure(&error)),
             }
         }
+        self.keep(sent_body);
         Ok(Answer { status, headers, body })
     }
 }
@@ -132,7 +157,7 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 
 fn tls() -> Result<rustls::ClientConfig, InitError> {
     let reason = |error: rustls::Error| InitError::Tls { reason: error.to_string() };
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(reason)?
@@ -143,7 +168,7 @@ fn tls() -> Result<rustls::ClientConfig, InitError> {
 
 /// For plain HTTP: reading the system's certificates takes longer than everything else at start-up, and a machine may have none.
 fn no_tls() -> Result<rustls::ClientConfig, InitError> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| InitError::Tls { reason: error.to_string() })?

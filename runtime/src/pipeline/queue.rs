@@ -78,6 +78,8 @@ enum Seat {
     Desk(Lease),
     /// In a drawer, because it was taken beyond the budget, for what has to come to its end: each record has to ask.
     Drawer(Writer),
+    /// Sealed, while the next one is fetched.
+    Gone,
 }
 
 impl Seat {
@@ -85,6 +87,7 @@ impl Seat {
         match self {
             Self::Desk(lease) => lease.capacity(),
             Self::Drawer(writer) => writer.capacity(),
+            Self::Gone => 0,
         }
     }
 }
@@ -258,6 +261,7 @@ impl Local {
                 let taken = match &mut self.seat {
                     Seat::Desk(_) => append_to_desk(self.generation, header, &[]),
                     Seat::Drawer(writer) => append(writer, header, &[]),
+                    Seat::Gone => false,
                 };
                 if !taken {
                     let mut writer = self.rotate(record::HEADER);
@@ -277,7 +281,7 @@ impl Local {
     fn rotate(&mut self, size: usize) -> Writer {
         let (writer, reader) = self.queue.chunk(size).split();
         // Sealed before the new one can be seen: the worker reads them in their order.
-        self.seat = Seat::Drawer(Free::new(0).split().0);
+        self.seat = Seat::Gone;
         lock(&self.lane.readers).push_back(reader);
         writer
     }

@@ -41,6 +41,11 @@ impl Client {
         account.target().await
     }
 
+    /// An empty buffer for a body.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.transport.buffer()
+    }
+
     /// Sends JSON to the service that takes spans (`ingest`) or to the API.
     pub(super) async fn send(&self, ingest: bool, mut request: Request) -> Result<Answer, SendError> {
         let identity = {

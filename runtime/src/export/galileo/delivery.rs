@@ -123,7 +123,7 @@ impl GalileoDestination {
                 }
             }
         }
-        let mut body = Vec::with_capacity(4096);
+        let mut body = self.client.buffer();
         let source = Source { combine: &self.combine, store, service: &self.service, target: &target };
         let route = source.write(&step, session.as_deref(), &mut body);
         let (method, url) = (route.method(), route.url(&self.settings, &target));

@@ -140,7 +140,7 @@ impl Protocol for LangSmith {
         self.samples(record)
     }
 
-    fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request {
+    fn request(&mut self, spans: &[SpanRecord<'_>], _buffer: Vec<u8>) -> Request {
         let mut runs = Vec::with_capacity(spans.len() + 8);
         for record in spans {
             let order = self.orders.of(record);

@@ -228,11 +228,11 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// An empty request from this sender, for about this many bytes of spans.
-    pub(crate) fn new(resource: &[u8], spans: usize) -> Self {
+    /// An empty request from this sender, in the memory of `out`.
+    pub(crate) fn new(resource: &[u8], mut out: Vec<u8>) -> Self {
         // Five heads of at most eleven bytes, and the scope.
         let room = resource.len() + 5 * 11 + 64;
-        let mut out = Vec::with_capacity(room + spans);
+        out.clear();
         out.resize(room, 0);
         Self { out, room, resource: resource.to_vec(), aside: Vec::with_capacity(4096) }
     }

@@ -31,8 +31,6 @@ pub(crate) struct Otlp {
     dialect: Dialect,
     /// The message that says who sends.
     resource: Vec<u8>,
-    /// How large the last request was: the next one is likely to be as large.
-    last: usize,
     traces: Traces,
 }
 
@@ -55,7 +53,6 @@ impl Otlp {
             },
             dialect: if galileo { Dialect::Galileo } else { Dialect::General },
             resource: resource(settings, service),
-            last: 0,
             traces: Traces::default(),
         }
     }
@@ -125,15 +122,14 @@ impl Protocol for Otlp {
         }
     }
 
-    fn request(&mut self, spans: &[SpanRecord<'_>]) -> Request {
-        let mut whole = Body::new(&self.resource, self.last);
+    fn request(&mut self, spans: &[SpanRecord<'_>], buffer: Vec<u8>) -> Request {
+        let mut whole = Body::new(&self.resource, buffer);
         for record in spans {
             let view = self.view(record);
             let session = self.traces.get(record.trace_id()).and_then(|trace| trace.session.as_deref());
             whole.span(&SpanView { session, ..view }, self.dialect);
         }
         let (whole, start) = whole.finish();
-        self.last = whole.len();
         let (body, kind) = match self.format {
             OtlpProtocol::Protobuf => (Bytes::from(whole).slice(start..), "application/x-protobuf"),
             OtlpProtocol::Json => (Bytes::from(json(&whole[start..])), "application/json"),

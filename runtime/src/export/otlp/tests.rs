@@ -200,7 +200,7 @@ fn every_kind_of_span_is_mapped_as_its_golden_file_says() {
 #[test]
 fn a_request_holds_the_resource_and_every_span_whole() {
     let facts = [("service.name".to_owned(), "svc".to_owned()), ("service.name".to_owned(), "later".to_owned())];
-    let mut body = Body::new(&resource(facts), 0);
+    let mut body = Body::new(&resource(facts), Vec::new());
     for case in spans() {
         viewed(&case, |view| body.span(view, Dialect::General));
     }

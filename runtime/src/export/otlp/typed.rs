@@ -10,20 +10,23 @@ use crate::model::SpanType;
 use serde_json::{Map, Value, json as value};
 
 pub(super) fn set(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
+    // Made once: it is sent under several names.
+    let input = view.content.input_text();
+    let input = input.as_deref();
     match view.span_type {
         SpanType::Llm => llm(attributes, view, dialect),
-        SpanType::Retriever => retriever(attributes, view, dialect),
-        SpanType::Tool => tool(attributes, view, dialect),
-        SpanType::Agent => agent(attributes, view, dialect),
+        SpanType::Retriever => retriever(attributes, view, dialect, input),
+        SpanType::Tool => tool(attributes, view, dialect, input),
+        SpanType::Agent => agent(attributes, view, dialect, input),
         SpanType::Control => {}
         _ => {
             attributes.set(gen_ai::OPERATION, gen_ai::INVOKE_WORKFLOW);
             attributes.set(gen_ai::WORKFLOW_NAME, view.name);
-            conversation(attributes, view, dialect, "user", "assistant");
+            conversation(attributes, view, dialect, input, ["user", "assistant"]);
         }
     }
     match dialect {
-        Dialect::General => open_inference(attributes, view),
+        Dialect::General => open_inference(attributes, view, input),
         Dialect::Galileo => attributes.set(gen_ai::SYSTEM, "galileo-otel"),
     }
 }
@@ -56,14 +59,14 @@ fn llm(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
     messages(attributes, gen_ai::OUTPUT_MESSAGES, &content.output_messages(), dialect);
 }
 
-fn retriever(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
+fn retriever(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect, input: Option<&str>) {
     attributes.set(gen_ai::OPERATION, gen_ai::RETRIEVAL);
-    attributes.set_some(gen_ai::RETRIEVAL_QUERY, query(view));
+    attributes.set_some(gen_ai::RETRIEVAL_QUERY, query(view, input));
     let documents = view.content.documents();
     if dialect == Dialect::Galileo {
         attributes.set(galileo::DB_OPERATION, "search");
         let found: Vec<Value> = documents.iter().map(galileo_document).collect();
-        if let Some(input) = view.content.input_text() {
+        if let Some(input) = input {
             attributes.set(gen_ai::INPUT_MESSAGES, value!([{ "role": "user", "content": input }]).to_string());
         }
         let output = value!([{ "role": "assistant", "content": { "documents": found } }]);
@@ -74,43 +77,48 @@ fn retriever(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dial
 }
 
 /// The text that was searched for: the only text among the arguments, else the whole input.
-fn query(view: &SpanView<'_>) -> Option<String> {
+fn query<'a>(view: &SpanView<'a>, input: Option<&'a str>) -> Option<&'a str> {
     let texts: Vec<_> =
         view.content.arguments.iter().filter(|part| part.kind == crate::model::ValueKind::Text).collect();
     match (view.content.explicit_input, texts.as_slice()) {
-        (None, [only]) => Some(only.text().to_owned()),
-        _ => view.content.input_text().map(Into::into),
+        (None, [only]) => Some(only.text()),
+        _ => input,
     }
 }
 
-fn tool(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
+fn tool(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect, input: Option<&str>) {
     let content = &view.content;
     attributes.set(gen_ai::OPERATION, gen_ai::EXECUTE_TOOL);
     attributes.set(gen_ai::TOOL_NAME, view.name);
     attributes.set(gen_ai::TOOL_TYPE, "function");
     attributes.set_some(gen_ai::TOOL_CALL_ID, content.tool_call_id);
-    attributes.set_some(gen_ai::TOOL_CALL_ARGUMENTS, content.input_text());
+    attributes.set_some(gen_ai::TOOL_CALL_ARGUMENTS, input);
     attributes.set_some(gen_ai::TOOL_CALL_RESULT, content.output.as_ref().map(content::text));
     if dialect == Dialect::Galileo {
-        conversation(attributes, view, dialect, "tool", "tool");
+        conversation(attributes, view, dialect, input, ["tool", "tool"]);
     }
 }
 
-fn agent(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect) {
+fn agent(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect, input: Option<&str>) {
     attributes.set(gen_ai::OPERATION, gen_ai::INVOKE_AGENT);
     attributes.set(gen_ai::AGENT_NAME, view.name);
     attributes.set_some(galileo::AGENT_TYPE, view.content.agent_type);
-    conversation(attributes, view, dialect, "user", "assistant");
+    conversation(attributes, view, dialect, input, ["user", "assistant"]);
 }
 
 /// Input and output as one message each.
-fn conversation(attributes: &mut Attributes<'_>, view: &SpanView<'_>, dialect: Dialect, asks: &str, answers: &str) {
-    let content = &view.content;
-    let input = content.input_text();
-    let output = content.output.as_ref().map(content::text);
-    for (key, role, text) in [(gen_ai::INPUT_MESSAGES, asks, input), (gen_ai::OUTPUT_MESSAGES, answers, output)] {
+fn conversation(
+    attributes: &mut Attributes<'_>,
+    view: &SpanView<'_>,
+    dialect: Dialect,
+    input: Option<&str>,
+    [asks, answers]: [&str; 2],
+) {
+    let output = view.content.output.as_ref().map(content::text);
+    let both = [(gen_ai::INPUT_MESSAGES, asks, input), (gen_ai::OUTPUT_MESSAGES, answers, output.as_deref())];
+    for (key, role, text) in both {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            attributes.set(key, one_message(role, &text, dialect));
+            attributes.set(key, one_message(role, text, dialect));
         }
     }
 }
@@ -166,7 +174,7 @@ fn galileo_document(document: &Document) -> Value {
 }
 
 /// The keys by which Phoenix and other readers of OpenInference show a span.
-fn open_inference(attributes: &mut Attributes<'_>, view: &SpanView<'_>) {
+fn open_inference(attributes: &mut Attributes<'_>, view: &SpanView<'_>, input: Option<&str>) {
     let content = &view.content;
     attributes.set(
         openinference::SPAN_KIND,
@@ -180,7 +188,7 @@ fn open_inference(attributes: &mut Attributes<'_>, view: &SpanView<'_>) {
         },
     );
     let mime = |json: bool| if json { "application/json" } else { "text/plain" };
-    if let Some(input) = content.input_text() {
+    if let Some(input) = input {
         attributes.set(openinference::INPUT_VALUE, input);
         attributes.set(openinference::INPUT_MIME, mime(content.input_is_json()));
     }
