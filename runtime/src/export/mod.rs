@@ -18,6 +18,8 @@ pub(crate) mod message;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod pretty;
+#[cfg(feature = "__http")]
+pub(crate) mod recent;
 #[cfg(feature = "otlp")]
 pub(crate) mod semconv;
 #[cfg(feature = "__http")]

@@ -1,6 +1,6 @@
 //! Spans on standard output, as a tree per trace: for first steps and for programs without a backend.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::pipeline::exporter::{ExportError, Exporter, Outcomes, SpanRecord};
 pub struct Pretty {
     out: Box<dyn Write + Send>,
     waiting: HashMap<TraceId, Vec<Line>>,
+    /// Lines in all of them.
+    lines: usize,
 }
 
 /// What is kept of a span until its trace is printed.
@@ -29,8 +31,8 @@ struct Line {
     text: String,
 }
 
-/// Traces that wait for their root; past this all are printed as they stand.
-const MAX_WAITING: usize = 1024;
+/// Spans that wait for their root; past this all are printed as they stand.
+const MAX_WAITING: usize = 10_000;
 
 impl Default for Pretty {
     fn default() -> Self {
@@ -41,31 +43,40 @@ impl Default for Pretty {
 impl Pretty {
     /// Prints to `out` instead of standard output.
     pub fn to(out: impl Write + Send + 'static) -> Self {
-        Self { out: Box::new(out), waiting: HashMap::new() }
+        Self { out: Box::new(out), waiting: HashMap::new(), lines: 0 }
     }
 
     fn print(&mut self, trace: TraceId) -> std::io::Result<()> {
         let Some(mut lines) = self.waiting.remove(&trace) else { return Ok(()) };
+        self.lines -= lines.len();
         lines.sort_by_key(|line| line.started_at);
         writeln!(self.out, "trace {trace}")?;
-        let known: Vec<SpanId> = lines.iter().map(|line| line.id).collect();
-        let tops: Vec<&Line> =
-            lines.iter().filter(|line| line.parent.is_none_or(|parent| !known.contains(&parent))).collect();
-        for top in tops {
+        let known: HashSet<SpanId> = lines.iter().map(|line| line.id).collect();
+        let mut below: HashMap<Option<SpanId>, Vec<&Line>> = HashMap::new();
+        for line in &lines {
+            below.entry(line.parent.filter(|parent| known.contains(parent))).or_default().push(line);
+        }
+        for top in below.get(&None).into_iter().flatten() {
             writeln!(self.out, "{}", top.text)?;
-            self.children(&lines, top.id, "", 0)?;
+            self.children(&below, top.id, "", 0)?;
         }
         self.out.flush()
     }
 
-    fn children(&mut self, lines: &[Line], parent: SpanId, indent: &str, depth: u32) -> std::io::Result<()> {
-        let children: Vec<&Line> = lines.iter().filter(|line| line.parent == Some(parent)).collect();
+    fn children(
+        &mut self,
+        below: &HashMap<Option<SpanId>, Vec<&Line>>,
+        parent: SpanId,
+        indent: &str,
+        depth: u32,
+    ) -> std::io::Result<()> {
+        let Some(children) = below.get(&Some(parent)) else { return Ok(()) };
         for (index, child) in children.iter().enumerate() {
             let last = index + 1 == children.len();
             writeln!(self.out, "{indent}{} {}", if last { "└─" } else { "├─" }, child.text)?;
             // Deeper than anyone reads; it also bounds the stack.
             if depth < 100 {
-                self.children(lines, child.id, &format!("{indent}{}", if last { "   " } else { "│  " }), depth + 1)?;
+                self.children(below, child.id, &format!("{indent}{}", if last { "   " } else { "│  " }), depth + 1)?;
             }
         }
         Ok(())
@@ -78,11 +89,12 @@ impl Exporter for Pretty {
         for span in batch {
             let trace = span.trace_id();
             self.waiting.entry(trace).or_default().push(line(span));
+            self.lines += 1;
             if span.is_root() || span.is_entry() {
                 complete.push(trace);
             }
         }
-        if self.waiting.len() > MAX_WAITING {
+        if self.lines > MAX_WAITING {
             complete.extend(self.waiting.keys().copied());
         }
         for trace in complete {

@@ -1,6 +1,5 @@
 //! Sessions that the program names by ids of its own: looked up, or created, once.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use super::client::{Client, SendError};
 use super::wire;
 use crate::config::GalileoSettings;
 use crate::export::json::{self, Object};
+use crate::export::recent::Recent;
 use crate::export::transport::{Answer, Request};
 use crate::model::{Field, Part, TraceId};
 
@@ -33,11 +33,20 @@ pub(super) enum Session {
     Unknown(Wish),
 }
 
-/// The sessions of this process. They are few; each is asked for once.
-#[derive(Debug, Default)]
+/// Sessions that are remembered; an older one is asked for again when a trace of it comes.
+const REMEMBERED: usize = 10_000;
+
+/// The sessions of this process, each asked for once. A server has one for each conversation.
+#[derive(Debug)]
 pub(super) struct Sessions {
     /// `None` for one that the backend refuses: its traces go without a session.
-    known: HashMap<Wish, Option<String>>,
+    known: Recent<Wish, Option<String>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { known: Recent::new(REMEMBERED) }
+    }
 }
 
 impl Sessions {
@@ -64,7 +73,7 @@ impl Sessions {
     }
 
     pub(super) fn learn(&mut self, wish: Wish, id: Option<String>) {
-        self.known.insert(wish, id);
+        self.known.put(wish, id);
     }
 }
 

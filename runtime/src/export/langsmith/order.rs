@@ -1,19 +1,25 @@
 //! Which run lies under which: the dotted order of every span, from its start on.
 
+use crate::export::recent::Recent;
 use crate::model::{SpanId, TraceId};
 use crate::pipeline::exporter::SpanRecord;
 use crate::propagation::DottedOrder;
-use std::collections::{HashMap, VecDeque};
 
 /// Spans whose place is remembered; children of older ones are put directly under their trace.
 const REMEMBERED: usize = 65_536;
 
 /// The places of spans and of traces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Orders {
-    spans: Memory<SpanId>,
+    spans: Recent<SpanId, DottedOrder>,
     /// The run that stands for the trace.
-    traces: Memory<TraceId>,
+    traces: Recent<TraceId, DottedOrder>,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self { spans: Recent::new(REMEMBERED), traces: Recent::new(REMEMBERED) }
+    }
 }
 
 /// What came in with the first span of a trace.
@@ -62,35 +68,5 @@ impl Orders {
         self.spans.get(&record.span_id()).cloned().unwrap_or_else(|| {
             DottedOrder::root(micros, record.trace_id().to_bytes()).child(micros, record.span_id().to_bytes())
         })
-    }
-}
-
-/// A map that forgets what it was told first.
-#[derive(Debug)]
-struct Memory<K> {
-    known: HashMap<K, DottedOrder>,
-    order: VecDeque<K>,
-}
-
-impl<K> Default for Memory<K> {
-    fn default() -> Self {
-        Self { known: HashMap::new(), order: VecDeque::new() }
-    }
-}
-
-impl<K: Copy + Eq + std::hash::Hash> Memory<K> {
-    fn get(&self, key: &K) -> Option<&DottedOrder> {
-        self.known.get(key)
-    }
-
-    fn put(&mut self, key: K, order: DottedOrder) {
-        if self.known.insert(key, order).is_none() {
-            self.order.push_back(key);
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
     }
 }

@@ -7,6 +7,7 @@ use crate::config::LangSmithSettings;
 use crate::export::batch::{Protocol, Verdict};
 use crate::export::content::Content;
 use crate::export::gzip::Gzip;
+use crate::export::recent::Recent;
 use crate::export::transport::{Answer, Request};
 use crate::model::{TraceId, random_u64};
 use crate::pipeline::exporter::SpanRecord;
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,7 +31,8 @@ pub(crate) struct LangSmith {
     /// Of 2^64; a trace is sent when its id is below.
     sampled_below: u64,
     orders: Orders,
-    projects: Projects,
+    /// What callers said of their traces: the project, if any.
+    joined: Recent<TraceId, Option<String>>,
     /// What the server said it can do.
     gzip: Option<Gzip>,
     multipart: bool,
@@ -63,7 +64,7 @@ impl LangSmith {
             },
             sampled_below,
             orders: Orders::default(),
-            projects: Projects::default(),
+            joined: Recent::new(REMEMBERED),
             gzip: None,
             multipart: true,
             body_limit,
@@ -71,13 +72,20 @@ impl LangSmith {
         }
     }
 
+    fn learn(&mut self, trace: TraceId, project: Option<&str>) {
+        // A later span of the same trace that names no project takes nothing back.
+        if project.is_some() || self.joined.get(&trace).is_none() {
+            self.joined.put(trace, project.map(str::to_owned));
+        }
+    }
+
     fn project(&self, trace: TraceId) -> &str {
-        self.projects.known.get(&trace).map_or(&self.project, String::as_str)
+        self.joined.get(&trace).and_then(Option::as_deref).unwrap_or(&self.project)
     }
 
     /// A caller's trace is always continued; of those that begin here the share that was asked for.
     fn samples(&self, record: &SpanRecord<'_>) -> bool {
-        if self.sampled_below == u64::MAX || self.projects.joined.contains(&record.trace_id()) {
+        if self.sampled_below == u64::MAX || self.joined.get(&record.trace_id()).is_some() {
             return true;
         }
         let bytes = record.trace_id().to_bytes();
@@ -131,7 +139,7 @@ impl Protocol for LangSmith {
         let content = if record.is_entry() { Content::read(record.parts()) } else { Content::default() };
         let received = Received { dotted_order: content.origin("langsmith.dotted_order") };
         if received.dotted_order.is_some() {
-            self.projects.learn(record.trace_id(), content.origin("langsmith.project"));
+            self.learn(record.trace_id(), content.origin("langsmith.project"));
         }
         self.orders.note(record, &received);
     }
@@ -198,31 +206,6 @@ impl Protocol for LangSmith {
             }
             status if status.is_server_error() => Verdict::Retry(answer.retry_after(SystemTime::now())),
             _ => Verdict::GiveUp,
-        }
-    }
-}
-
-/// What callers said of their traces.
-#[derive(Default)]
-struct Projects {
-    joined: HashSet<TraceId>,
-    known: HashMap<TraceId, String>,
-    order: VecDeque<TraceId>,
-}
-
-impl Projects {
-    fn learn(&mut self, trace: TraceId, project: Option<&str>) {
-        if self.joined.insert(trace) {
-            self.order.push_back(trace);
-        }
-        if let Some(project) = project {
-            self.known.insert(trace, project.to_owned());
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.joined.remove(&oldest);
-            self.known.remove(&oldest);
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::diag;
 use crate::export::batch::{Protocol, Verdict};
 use crate::export::content::Content;
 use crate::export::gzip::Gzip;
+use crate::export::recent::Recent;
 use crate::export::semconv::{galileo, otel};
 use crate::export::transport::{Answer, Request};
 use crate::model::{Outcome, SpanId, TraceId};
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode};
 use prost::Message;
-use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 /// Traces of which something is remembered that only their first span says.
@@ -53,7 +53,7 @@ impl Otlp {
             },
             dialect: if galileo { Dialect::Galileo } else { Dialect::General },
             resource: resource(settings, service),
-            traces: Traces::default(),
+            traces: Traces(Recent::new(REMEMBERED)),
         }
     }
 
@@ -189,11 +189,7 @@ impl Otlp {
 }
 
 /// What only the first span of a trace says, for those that come later.
-#[derive(Default)]
-struct Traces {
-    known: HashMap<TraceId, Trace>,
-    order: VecDeque<TraceId>,
-}
+struct Traces(Recent<TraceId, Trace>);
 
 #[derive(Default)]
 struct Trace {
@@ -205,7 +201,7 @@ struct Trace {
 
 impl Traces {
     fn get(&self, id: TraceId) -> Option<&Trace> {
-        self.known.get(&id)
+        self.0.get(&id)
     }
 
     fn learn(&mut self, record: &SpanRecord<'_>) {
@@ -218,13 +214,6 @@ impl Traces {
         if found.w3c.is_none() && found.session.is_none() && !found.is_span {
             return;
         }
-        if self.known.insert(record.trace_id(), found).is_none() {
-            self.order.push_back(record.trace_id());
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
+        self.0.put(record.trace_id(), found);
     }
 }
