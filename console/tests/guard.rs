@@ -163,6 +163,20 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// As Python's clients do: they look for an answer when all is written.
+#[tokio::test]
+async fn a_sender_of_too_much_hears_so_and_is_not_cut_off() {
+    let console = Console::start().await;
+    let size = 64 * 1024 * 1024;
+    let request = format!(
+        "POST /v2/projects/{PROJECT}/spans HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {size}\r\n\r\n{}",
+        console.port,
+        " ".repeat(size)
+    );
+    assert_eq!(raw(&console, &request).await, 413);
+}
+
 #[tokio::test]
 async fn bodies_may_be_gzip_and_are_bounded_before_and_after_inflation() {
     let console = Console::start().await;

@@ -8,13 +8,16 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 
 use super::ApiError;
 
 /// Bytes of a body, as sent and inflated.
 pub(crate) const LIMIT: usize = 20 * 1024 * 1024;
+
+/// Where reading ends for good.
+const DISCARDED: usize = 256 * 1024 * 1024;
 
 /// How much larger than its compressed form a body may be, once it is larger than [`RATIO_FROM`].
 const RATIO: usize = 200;
@@ -71,12 +74,22 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
         .unwrap_or_else(|_| Err(ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")))
 }
 
-async fn collect(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, LIMIT).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
-        Err(_) => Err(ApiError::status(StatusCode::BAD_REQUEST, "the body could not be read")),
+/// A body that is too large is read to its end all the same, up to a point: a sender that is cut off while it writes sees a broken
+/// connection, which it may try again for ever, and never the answer.
+async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut kept = Vec::new();
+    let mut size = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::status(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        size += data.len();
+        match size {
+            0..=LIMIT => kept.extend_from_slice(data),
+            _ if size > DISCARDED => break,
+            _ => kept = Vec::new(),
+        }
     }
+    if size > LIMIT { Err(too_large()) } else { Ok(kept.into()) }
 }
 
 fn inflate(bytes: &[u8]) -> Result<Bytes, ApiError> {
