@@ -55,6 +55,8 @@ pub async fn start(
         .env("GALILEO_PROJECT", reporting.project)
         .env("GALILEO_LOG_STREAM", reporting.log_stream)
         .env("GALILEO_LOGGING_DISABLED", "false")
+        // The console and its database end with this process: nobody would ever take up what was kept for them.
+        .env("GALILEO_SPOOL", "off")
         // On loopback the spans of the other services are there as soon as the answer is.
         .env("GALILEO_TRACE_LINGER", "300ms")
         .env("GALILEO_SERVICE_NAME", name);

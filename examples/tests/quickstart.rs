@@ -84,6 +84,25 @@ fn the_services_end_with_their_parent_even_when_it_is_killed() {
     assert!(rest.contains("The console stays up") || rest.contains("orchestrator"), "{rest}");
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_before_the_answer_is_no_success() {
+    let model = TcpListener::bind("127.0.0.1:0").unwrap();
+    let home = Folder::with("interrupted", "# Venus\n\nVenus shows phases like the moon.\n");
+    let mut command = quickstart(&["--once", "--docs", home.path(), "--question", "What shows phases?"]);
+    command.env("OPENAI_API_KEY", "sk-test").env("GALILEO_HOME_DIR", home.path());
+    command.env("OPENAI_BASE_URL", format!("http://{}/v1", model.local_addr().unwrap()));
+    let parent = command.spawn().unwrap();
+    // A model that is asked and never answers.
+    let _asked = model.accept().unwrap();
+    assert!(Command::new("kill").args(["-INT", &parent.id().to_string()]).status().unwrap().success());
+    let output = parent.wait_with_output().unwrap();
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{notes}");
+    assert!(notes.contains("interrupted"), "{notes}");
+    assert!(!home.0.join("spool").exists(), "nothing is left for a console that will not come back");
+}
+
 #[test]
 fn a_folder_without_documents_is_said_at_once() {
     let empty = Folder::with("empty", "");

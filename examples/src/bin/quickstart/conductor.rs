@@ -80,7 +80,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     };
     let answered = tokio::select! {
         answered = all_asked => answered?,
-        _ = tokio::signal::ctrl_c() => return Ok(()),
+        // Whoever wanted the answers and nothing else has not got them.
+        _ = tokio::signal::ctrl_c(), if options.once => return Err("interrupted before every question was answered".into()),
+        _ = tokio::signal::ctrl_c(), if !options.once => return Ok(()),
     };
 
     if options.json {
