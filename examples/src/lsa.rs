@@ -96,9 +96,8 @@ fn right_singular_vectors(rows: &[Sparse], columns: usize, wanted: usize) -> Mat
     let mut range = times(rows, &directions);
     range.orthonormalise();
     for _ in 0..POWER_ITERATIONS {
-        directions = transposed_times(rows, columns, &range);
-        directions.orthonormalise();
-        range = times(rows, &directions);
+        // Made orthonormal on the side of the texts only, which is the small one.
+        range = times(rows, &transposed_times(rows, columns, &range));
         range.orthonormalise();
     }
     // In the subspace the matrix is `small` (transposed: one row per column of the original); its Gram matrix is tiny.

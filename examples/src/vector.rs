@@ -96,4 +96,25 @@ mod tests {
         }
         assert!(found * 100 >= wanted * 95, "{found} of {wanted}");
     }
+
+    /// The share of `questions.txt` whose document is among the first `DEPTH` passages.
+    fn recall(search: impl Fn(&str) -> Vec<Hit>) -> (f32, Vec<&'static str>) {
+        let lines = include_str!("../questions.txt").lines().filter(|line| !line.starts_with('#'));
+        let cases: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once('\t')).collect();
+        let found = |document: &str, question: &str| search(question).iter().any(|hit| hit.passage.path == document);
+        let missed: Vec<&str> =
+            cases.iter().filter(|(document, question)| !found(document, question)).map(|case| case.1).collect();
+        (1.0 - missed.len() as f32 / cases.len() as f32, missed)
+    }
+
+    #[test]
+    fn recall_is_at_most_five_points_below_full_text_ranking() {
+        const DEPTH: usize = 5;
+        let passages = crate::corpus::load(&crate::corpus::repository()).expect("the repository has documents");
+        let (store, index) = (VectorStore::build(passages.clone()), crate::retrieval::Index::build(passages));
+        let (vectors, missed) = recall(|question| store.search(question, DEPTH));
+        let (bm25, _) = recall(|question| index.search(question, DEPTH));
+        assert!(bm25 > 0.6, "full-text ranking finds {bm25:.2}: the questions do not fit the documents any more");
+        assert!(vectors >= bm25 - 0.05, "vectors find {vectors:.3}, full-text ranking {bm25:.3}; missed: {missed:#?}");
+    }
 }
