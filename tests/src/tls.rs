@@ -31,10 +31,10 @@ fn oops<E: std::fmt::Display>(error: E) -> Error {
 }
 
 impl Authority {
-    /// A new one.
-    pub fn new() -> std::io::Result<Self> {
+    /// A new one of this name.
+    pub fn new(name: &str) -> std::io::Result<Self> {
         let mut params = CertificateParams::new(Vec::new()).map_err(oops)?;
-        params.distinguished_name.push(DnType::CommonName, "an authority of a test");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(oops)?;
         Ok(Self { issuer: CertifiedIssuer::self_signed(params, key).map_err(oops)? })

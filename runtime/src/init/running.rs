@@ -54,6 +54,16 @@ fn lock() -> MutexGuard<'static, Option<Running>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Panics while the lock is held, as a mistake of ours would.
+#[cfg(test)]
+pub(super) fn poison() {
+    let _ = std::panic::catch_unwind(|| {
+        let _held = lock();
+        panic!("injected while the lock is held");
+    });
+    assert!(RUNNING.is_poisoned());
+}
+
 /// The pipeline that runs now.
 pub(super) fn current() -> Option<Running> {
     lock().clone()

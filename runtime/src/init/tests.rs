@@ -224,3 +224,15 @@ fn f38_a_second_panic_within_a_minute_ends_the_attempts_but_not_the_answers() {
     assert!(start.elapsed() < 2 * SECOND, "a worker that rests answers at once: {:?}", start.elapsed());
     assert!(report.accounts[0].is_balanced(), "{report}");
 }
+
+#[test]
+fn f37_a_lock_that_a_panic_has_poisoned_is_as_good_as_before() {
+    let _turn = turn();
+    super::running::poison();
+    let (seen, guard) = seen();
+    Span::tool("all the same").in_scope(|| ());
+    super::running::poison();
+    assert!(status().recording);
+    assert!(guard.shutdown(SECOND).is_complete());
+    assert_eq!(seen.lines(), ["tool all the same"]);
+}

@@ -15,3 +15,4 @@ mod network;
 mod process;
 #[cfg(unix)]
 mod scenes;
+mod values;

@@ -323,3 +323,184 @@ fn d4_work_that_outlives_its_trace_goes_into_a_linked_one() {
         assert!(books.traces[&late.trace], "it is complete as well");
     });
 }
+
+/// Ten minutes by the clock on the wall; the same with a clock that is turned is a unit test of the Galileo exporter.
+#[test]
+#[ignore = "cargo xtask soak"]
+fn f03_ten_minutes_of_outage_in_real_time() {
+    let _turn = turn();
+    let folder = temporary("f03");
+    let backend = Backend::start();
+    backend.always(Some(Fault::Answer(503, "", "")));
+    let config = config(&backend.url()).spool(SpoolMode::OnFailure).spool_dir(&folder);
+    let guard = config.queue_bytes(4 << 20).init().unwrap();
+    let start = Instant::now();
+    let mut spans = 0;
+    while start.elapsed() < Duration::from_secs(600) {
+        for _ in 0..10 {
+            trace("during the outage");
+            spans += 3;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let requests = backend.data_requests().len();
+    assert!(requests <= 60, "{requests} requests in ten minutes");
+    backend.always(None);
+    let back = Instant::now();
+    let report = guard.shutdown(Duration::from_secs(120));
+    all_arrived(&report, &backend, spans);
+    crate::process::say(format_args!("{spans} spans, {requests} requests, delivered in {:?}", back.elapsed()));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn f13_a_certificate_that_is_not_right_stops_everything_until_it_is() {
+    use crate::process::{command, said};
+    use galileo_tests::tls::{Authority, Door, self_signed};
+    let _turn = turn();
+    let (authority, stranger) = (Authority::new("known").unwrap(), Authority::new("unknown").unwrap());
+    let (folder, backend) = (temporary("f13"), Backend::start());
+    std::fs::create_dir_all(&folder).unwrap();
+    let trusted = folder.join("trusted.pem");
+    std::fs::write(&trusted, authority.pem()).unwrap();
+    let spool = folder.join("spool");
+    let url = backend.url().replace("http:", "https:");
+    let play = || command("deliver", &url, &spool).env("SSL_CERT_FILE", &trusted).output().unwrap();
+    let rows = [
+        ("self-signed", self_signed("127.0.0.1").unwrap(), "certificate"),
+        ("by an authority that nobody knows", stranger.door("127.0.0.1", true).unwrap(), "UnknownIssuer"),
+        ("expired", authority.door("127.0.0.1", false).unwrap(), "expired"),
+        ("for another name", authority.door("example.com", true).unwrap(), "not valid for name"),
+        ("an old version", Door::OldVersion, "ProtocolVersion"),
+        ("cut in the handshake", Door::Cut, "reset|eof"),
+    ];
+    let mut spans = 0;
+    for (wrong, door, reason) in rows {
+        let before = backend.connections();
+        backend.door(Some(door));
+        let output = play();
+        spans += 60;
+        assert!(said(&output).starts_with("0 delivered, 60 spooled, 0 dropped"), "{wrong}: {output:?}");
+        assert!(backend.connections() >= before + 2, "{wrong}: it is tried again");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        let messages: Vec<&str> = words.lines().filter(|line| line.contains("cannot be reached")).collect();
+        assert_eq!(messages.len(), 1, "{wrong}: {words}");
+        assert!(reason.split('|').any(|reason| messages[0].contains(reason)), "{wrong}: {words}");
+        backend.books(|books| assert!(books.keys.is_empty() && books.requests.is_empty(), "{wrong}: {books:?}"));
+    }
+    backend.door(Some(authority.door("127.0.0.1", true).unwrap()));
+    let output = play();
+    spans += 60;
+    let words = said(&output);
+    assert!(words.starts_with(&format!("{spans} delivered, 0 spooled, 0 dropped")), "{words} {output:?}");
+    backend.books(|books| assert_eq!(books.spans.len(), spans));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The scene in a network of its own, which has nothing but what `prepare` makes; `None` where the system does not allow that.
+#[cfg(unix)]
+fn in_a_network_of_its_own(prepare: &str, url: &str, folder: &std::path::Path) -> Option<std::process::Output> {
+    use crate::process::command;
+    let allowed = std::process::Command::new("unshare").args(["-n", "-m", "true"]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        crate::process::say("NOT RUN here: this row needs the right to make namespaces (root, Linux)");
+        return None;
+    }
+    let program = command("deliver", url, folder);
+    let mut inside = std::process::Command::new("unshare");
+    inside.args(["-n", "-m", "sh", "-c", &format!("{prepare}; exec \"$@\""), "sh"]);
+    inside.arg(program.get_program()).args(program.get_args());
+    for (key, value) in program.get_envs() {
+        value.map(|value| inside.env(key, value));
+    }
+    Some(inside.output().unwrap())
+}
+
+#[test]
+#[cfg(unix)]
+fn f14_a_name_that_cannot_be_resolved_costs_no_call_anything() {
+    use crate::process::{play, said};
+    let _turn = turn();
+    let folder = temporary("f14");
+    let fine = |output: &std::process::Output, row: &str| {
+        let words = said(output);
+        assert!(words.starts_with("0 delivered, 60 spooled, 0 dropped"), "{row}: {words} {output:?}");
+        let slowest: u64 = words.trim().trim_end_matches(" ms").rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(slowest < 100, "{row}: {words}");
+    };
+    fine(&play("deliver", "http://no-such-host.invalid", &folder.join("1")), "a name that does not exist");
+    std::fs::create_dir_all(&folder).unwrap();
+    let resolver = folder.join("resolv.conf");
+    std::fs::write(&resolver, "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n").unwrap();
+    let mount = format!("mount --bind {} /etc/resolv.conf", resolver.display());
+    let Some(output) = in_a_network_of_its_own(&mount, "http://galileo.example", &folder.join("2")) else { return };
+    fine(&output, "no resolver");
+    // One that takes questions and never answers.
+    let silent = format!(
+        "{mount}; ip link set lo up; python3 -c 'import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind((\"127.0.0.1\",53))\ntime.sleep(8)' >/dev/null 2>&1 & true"
+    );
+    let output = in_a_network_of_its_own(&silent, "http://galileo.example", &folder.join("3")).unwrap();
+    fine(&output, "a resolver that does not answer");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn f15_refused_unreachable_and_swallowed_connections_are_tried_again() {
+    use crate::process::said;
+    use std::os::fd::AsRawFd as _;
+    let _turn = turn();
+    // A queue of connections that is full: whoever comes next hears nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: a plain system call on a socket that is open; it makes the queue of this listener shorter.
+    #[allow(unsafe_code)]
+    let failed = unsafe { libc::listen(listener.as_raw_fd(), 0) };
+    assert_eq!(failed, 0);
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue never fills");
+    }
+    let config = config(&format!("http://{address}")).request_timeout(Duration::from_millis(300));
+    let guard = config.init().unwrap();
+    let start = Instant::now();
+    trace("into the dark");
+    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
+    let report = guard.flush(Duration::from_millis(800));
+    assert_eq!((report.delivered, report.queued), (0, 3), "{report}");
+    assert!(galileo::status().exporters[0].failures >= 1, "an attempt has an end");
+    drop(waiting);
+    let backend = Backend::on(listener);
+    all_arrived(&guard.shutdown(LONG), &backend, 3);
+
+    let folder = temporary("f15");
+    let start = Instant::now();
+    let Some(output) = in_a_network_of_its_own("true", "http://192.0.2.1", &folder) else { return };
+    assert!(said(&output).starts_with("0 delivered, 60 spooled, 0 dropped"), "no route: {output:?}");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn f19_a_proxy_is_for_the_outside_world() {
+    use crate::process::{command, said};
+    let _turn = turn();
+    let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let folder = temporary("f19");
+    let play =
+        |url: &str, proxy: &str| said(&command("proxied", url, &folder).env("http_proxy", proxy).output().unwrap());
+    let backend = Backend::start();
+    assert_eq!(play(&backend.url(), &nobody), "3 of 3\n", "loopback is never proxied");
+    let proxy = Backend::start();
+    assert_eq!(play("http://galileo.example", &proxy.url()), "3 of 3\n", "a proxy that works");
+    proxy.books(|books| assert_eq!(books.spans.len(), 3));
+    assert_eq!(play("http://galileo.example", &nobody), "0 of 3\n", "a proxy that is not there");
+    let strict = Backend::start();
+    strict.always(Some(Fault::Answer(407, "", "proxy-authenticate: Basic\r\n")));
+    assert_eq!(play("http://galileo.example", &strict.url()), "0 of 3\n", "a proxy that wants a login");
+    strict.books(|books| assert!(books.spans.is_empty()));
+    let _ = std::fs::remove_dir_all(folder);
+}

@@ -9,6 +9,8 @@ mod delivery;
 mod disk;
 mod label;
 mod map;
+#[cfg(test)]
+mod outage_tests;
 mod session;
 mod text;
 mod value;

@@ -199,7 +199,9 @@ impl Protocol for LangSmith {
                 self.gzip = None;
                 Verdict::Again
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Pause,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Verdict::Pause
+            }
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
                 Verdict::Retry(answer.retry_after(SystemTime::now()))

@@ -153,7 +153,9 @@ impl Protocol for Otlp {
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Verdict::Retry(answer.retry_after(SystemTime::now())),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Pause,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Verdict::Pause
+            }
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
             StatusCode::UNSUPPORTED_MEDIA_TYPE if self.gzip.is_some() => {
                 self.gzip = None;

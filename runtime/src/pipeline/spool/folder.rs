@@ -24,7 +24,7 @@ impl Folder {
         let path = root.join(format!("{}-{:016x}", std::process::id(), random_u64()));
         make_private(&path)?;
         let lock = open_lock(&path)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(io::Error::other("somebody else holds the lock of a new folder")),
             Err(TryLockError::Error(error)) => {
@@ -49,7 +49,7 @@ impl Folder {
 
     /// Removes the folder with its lock, and nothing else: files that are not ours keep it.
     pub(super) fn remove(&self) {
-        let _ = fs::remove_file(self.path.join("lock"));
+        let _ = super::segment::delete(&self.path.join("lock"));
         let _ = fs::remove_dir(&self.path);
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn abandoned(root: &Path, max_age: Duration) -> Vec<Folder> {
         let path = entry.path();
         let Ok(lock) = open_lock(&path) else { continue };
         // Held: its process lives, or another one is adopting it.
-        if lock.try_lock().is_err() {
+        if try_lock(&lock).is_err() {
             continue;
         }
         let folder = Folder { path, _lock: lock };
@@ -105,6 +105,12 @@ fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|passed| passed > age))
 }
 
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    #[cfg(test)]
+    crate::pipeline::failpoint::io("lock").map_err(TryLockError::Error)?;
+    lock.try_lock()
+}
+
 fn open_lock(folder: &Path) -> io::Result<File> {
     let path = folder.join("lock");
     if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink()) {
@@ -118,6 +124,8 @@ fn open_lock(folder: &Path) -> io::Result<File> {
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    crate::pipeline::failpoint::io("folder")?;
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

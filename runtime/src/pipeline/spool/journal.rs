@@ -65,6 +65,7 @@ struct Writing {
     next: u64,
     bytes: u64,
     max_bytes: u64,
+    segment_bytes: u64,
     failing: bool,
 }
 
@@ -99,6 +100,7 @@ impl Journal {
                 next: 1,
                 bytes: 0,
                 max_bytes: settings.max_bytes,
+                segment_bytes: SEGMENT,
                 failing: false,
             }),
             destinations: names,
@@ -176,6 +178,11 @@ impl Journal {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn set_segment_bytes(&self, bytes: u64) {
+        self.lock().segment_bytes = bytes;
+    }
+
     /// The worker will never hear of this span, although it was written.
     pub(crate) fn refused(&self, span: SpanId) {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(span);
@@ -197,7 +204,7 @@ impl Writing {
         if self.bytes + frame.len() as u64 > self.max_bytes {
             return Err(io::Error::other("the spool's share of the disk is used up"));
         }
-        if self.segment.as_ref().is_some_and(|segment| segment.length() >= SEGMENT) {
+        if self.segment.as_ref().is_some_and(|segment| segment.length() >= self.segment_bytes) {
             self.seal();
         }
         if self.segment.is_none() {
@@ -338,7 +345,7 @@ impl Keeper {
     fn delete_first(&mut self) {
         let Some(kept) = self.segments.pop_front() else { return };
         self.first += 1;
-        if let Err(error) = std::fs::remove_file(&kept.path)
+        if let Err(error) = segment::delete(&kept.path)
             && error.kind() != io::ErrorKind::NotFound
         {
             diag::warn("journal-delete", format_args!("a file of the spool cannot be deleted: {error}"));
@@ -390,7 +397,7 @@ impl Keeper {
         writing.sealed.clear();
         if let Some(folder) = writing.folder.take() {
             for (path, _) in folder.segments() {
-                let _ = std::fs::remove_file(path);
+                let _ = segment::delete(&path);
             }
             folder.remove();
         }

@@ -7,15 +7,15 @@ use crate::model::{Field, Parts, SpanId, SpanType, TraceId, random_u64};
 use crate::pipeline::record::{self, Header, Kind, StartFlags};
 use crate::pipeline::redact::Redaction;
 
-struct Bench {
-    settings: SpoolSettings,
-    journal: Arc<Journal>,
+pub(super) struct Bench {
+    pub(super) settings: SpoolSettings,
+    pub(super) journal: Arc<Journal>,
     keeper: Keeper,
     trace: TraceId,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("galileo-journal-{}-{:x}", std::process::id(), random_u64()));
         Self::on(SpoolSettings {
             mode: SpoolMode::Always,
@@ -60,14 +60,14 @@ impl Bench {
         );
     }
 
-    fn span(&self, value: &str) -> SpanId {
+    pub(super) fn span(&self, value: &str) -> SpanId {
         let span = SpanId::random();
         self.write(Kind::Start, span, value);
         self.write(Kind::End, span, value);
         span
     }
 
-    fn done(&mut self, spans: &[SpanId]) {
+    pub(super) fn done(&mut self, spans: &[SpanId]) {
         self.keeper.settle(&mut spans.to_vec(), 0);
     }
 
@@ -91,7 +91,7 @@ fn segments(root: &Path) -> Vec<PathBuf> {
 }
 
 /// What the next process finds for a destination.
-fn inherited(settings: &SpoolSettings, name: &str) -> Vec<(SpanId, Vec<u8>)> {
+pub(super) fn inherited(settings: &SpoolSettings, name: &str) -> Vec<(SpanId, Vec<u8>)> {
     let mut spool = Spool::in_folder(settings, name).unwrap();
     spool.adopt();
     let mut found = Vec::new();

@@ -12,6 +12,8 @@
 //!
 //! Invariant: no record ever holds a key or a token; exporters add those.
 
+#[cfg(test)]
+mod crash_tests;
 mod folder;
 mod journal;
 #[cfg(test)]
@@ -274,7 +276,7 @@ impl Spool {
         let gone = if batch.damaged > 0 {
             std::fs::rename(&batch.path, batch.path.with_extension("damaged"))
         } else {
-            std::fs::remove_file(&batch.path)
+            segment::delete(&batch.path)
         };
         if let Err(error) = gone
             && error.kind() != io::ErrorKind::NotFound

@@ -21,7 +21,7 @@ pub(crate) fn recover(settings: &SpoolSettings) -> u64 {
         match recover_one(settings, &folder) {
             Some(found) => {
                 for (path, _) in folder.segments() {
-                    let _ = std::fs::remove_file(path);
+                    let _ = segment::delete(&path);
                 }
                 folder.remove();
                 spans += found;

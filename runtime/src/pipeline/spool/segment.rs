@@ -12,6 +12,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+use crate::pipeline::failpoint;
+
 const MAGIC: &[u8; 8] = b"GALSPOOL";
 const VERSION: u32 = 1;
 const FILE_HEADER: usize = 12;
@@ -32,6 +35,8 @@ pub(super) struct Segment {
 impl Segment {
     /// Makes a new file; one that exists, or a link in its place, is an error.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
+        #[cfg(test)]
+        failpoint::io("create")?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -62,7 +67,7 @@ impl Segment {
 
     /// Appends what [`begin_frame`] and [`end_frame`] have made, whole or not at all.
     pub(super) fn append_frame(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(frame) {
+        if let Err(error) = self.write(frame) {
             // Half a record would hide what is written after it.
             let _ = self.file.set_len(self.length);
             let _ = io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.length));
@@ -71,6 +76,19 @@ impl Segment {
         self.length += frame.len() as u64;
         self.records += 1;
         Ok(())
+    }
+
+    fn write(&mut self, frame: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        if failpoint::is_last() {
+            // A process is killed in the middle of it.
+            self.file.write_all(&frame[..frame.len() / 2])?;
+            panic!("killed in a write");
+        } else if let Err(error) = failpoint::io("write") {
+            self.file.write_all(&frame[..frame.len() / 2])?;
+            return Err(error);
+        }
+        self.file.write_all(frame)
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -83,8 +101,17 @@ impl Segment {
 
     /// Asks the system to put everything on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        failpoint::io("sync")?;
         self.file.sync_data()
     }
+}
+
+/// Deletes a file.
+pub(super) fn delete(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    failpoint::io("delete")?;
+    std::fs::remove_file(path)
 }
 
 /// Empties `frame` and leaves room for the header; the payload is to be appended.

@@ -159,3 +159,32 @@ fn slots_are_used_again() {
     }
     assert_eq!((store.spans.len(), store.traces.len()), (1, 1));
 }
+
+/// f34: the wall clock may be set while a span is open; only its start moves with it, and no duration is negative.
+#[test]
+fn f34_a_clock_that_jumps_moves_times_and_no_durations() {
+    const HOUR: i64 = 3_600_000_000_000;
+    const DAY: i64 = 24 * HOUR;
+    let base = 1_700_000_000_000_000_000_u64;
+    for (drift, at, ended, started_at, duration) in [
+        (0, base, base + 50, base, 50),
+        (-HOUR, base, base + 50, base - HOUR as u64, 50),
+        (DAY, base, base + 50, base + DAY as u64, 50),
+        (-HOUR, 100, 150, 0, 50),
+        (0, base, base - 50, base, 0),
+        (i64::MAX, u64::MAX - 1, u64::MAX, u64::MAX, 1),
+    ] {
+        let (trace, span) = (TraceId::random(), SpanId::random());
+        let mut store = Store::new(1, 0);
+        let mut changes = Changes::default();
+        for (kind, time) in [(Kind::Start, at), (Kind::End, ended)] {
+            let bytes = record(kind, trace, span, SpanId::NONE, ROOT, "");
+            let (mut record, _) = record::decode(&bytes).unwrap();
+            record.header.time = time;
+            store.take(&record, drift, Duration::ZERO, &mut changes);
+        }
+        store.settle(&mut changes);
+        let span = store.span(changes.ended[0]);
+        assert_eq!((span.started_at, span.duration()), (started_at, duration), "drift {drift}");
+    }
+}
