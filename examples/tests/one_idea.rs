@@ -1,12 +1,16 @@
 //! The one-idea programs below `examples/examples` run, and stay short.
 
+#[path = "../examples/opentelemetry.rs"]
+mod opentelemetry;
 #[path = "../examples/traced_test.rs"]
 mod traced_test;
 
 /// One after the other: a process has one pipeline.
 #[test]
-fn each_program_runs() {
+fn each_program_runs() -> Result<(), Box<dyn std::error::Error>> {
+    opentelemetry::main()?;
     traced_test::main();
+    Ok(())
 }
 
 #[test]
@@ -18,6 +22,6 @@ fn each_program_has_at_most_forty_lines() {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let lines = std::fs::read_to_string(&path).expect("text").lines().count();
         assert!(lines <= 40, "{name} has {lines} lines");
-        assert!(tests.contains(&format!("    {name}::main();")), "{name} is not run by this test");
+        assert!(tests.contains(&format!("    {name}::main()")), "{name} is not run by this test");
     }
 }

@@ -40,7 +40,7 @@
 
 #[doc(hidden)]
 pub mod __private;
-#[cfg(any(feature = "langsmith", feature = "tracing"))]
+#[cfg(any(feature = "langsmith", feature = "opentelemetry", feature = "tracing"))]
 mod bridge;
 mod capture;
 pub mod config;
@@ -69,6 +69,8 @@ pub mod testing;
 
 #[cfg(feature = "langsmith")]
 pub use bridge::langsmith;
+#[cfg(feature = "opentelemetry")]
+pub use bridge::otel;
 #[cfg(feature = "tracing")]
 pub use bridge::tracing_layer;
 pub use config::Mode;

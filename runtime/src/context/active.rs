@@ -1,5 +1,7 @@
 //! The thread's current context: what every span reads and writes.
 
+#[cfg(feature = "opentelemetry")]
+use super::neighbour;
 use super::rare::{Rare, Remote, RemoteKind};
 use crate::model::{SpanId, SpanType, TraceId, clock};
 use crate::pipeline::record::{Header, Kind, StartFlags};
@@ -181,19 +183,42 @@ thread_local! {
 /// Ids and flags of the thread's current span.
 #[inline]
 pub(crate) fn get() -> Active {
+    #[cfg(feature = "opentelemetry")]
+    neighbour::arrive();
     ACTIVE.get()
+}
+
+/// As [`swap`], unseen by the neighbour: for itself.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn swap_unseen(new: Slot) -> Slot {
+    swap_here(new)
+}
+
+/// As [`current`], without asking the neighbour: for itself.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn current_unseen() -> Slot {
+    let active = ACTIVE.get();
+    (active.scoped(), if active.has_rare() { rare() } else { None })
 }
 
 /// Replaces ids and flags; the rare values stay. For entering and leaving a span on one thread.
 #[inline]
 pub(crate) fn set(active: Active) {
+    #[cfg(not(feature = "opentelemetry"))]
     ACTIVE.set(active);
+    #[cfg(feature = "opentelemetry")]
+    replace(active);
 }
 
 /// Replaces ids and flags, and returns the former ones; the rare values stay.
 #[inline]
 pub(crate) fn replace(active: Active) -> Active {
-    ACTIVE.replace(active)
+    #[cfg(feature = "opentelemetry")]
+    neighbour::arrive();
+    let old = ACTIVE.replace(active);
+    #[cfg(feature = "opentelemetry")]
+    neighbour::moved(old, active);
+    old
 }
 
 /// The thread's context, rare values included.
@@ -251,7 +276,19 @@ fn put_back(outer: Active) {
 /// Replaces the thread's context and returns the former one.
 #[inline]
 pub(crate) fn swap(new: Slot) -> Slot {
-    let old = replace(new.0);
+    #[cfg(feature = "opentelemetry")]
+    neighbour::arrive();
+    #[cfg(feature = "opentelemetry")]
+    let active = new.0;
+    let old = swap_here(new);
+    #[cfg(feature = "opentelemetry")]
+    neighbour::moved(old.0, active);
+    old
+}
+
+#[inline]
+fn swap_here(new: Slot) -> Slot {
+    let old = ACTIVE.replace(new.0);
     // Without rare values on either side the second cell holds `None` already.
     let rare = if old.has_rare() || new.0.has_rare() { swap_rare(new.1) } else { None };
     (old, rare)

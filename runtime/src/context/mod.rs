@@ -9,6 +9,8 @@
 pub(crate) mod active;
 mod headers;
 pub(crate) mod lineage;
+#[cfg(feature = "opentelemetry")]
+pub(crate) mod neighbour;
 mod process;
 mod rare;
 #[cfg(feature = "tokio")]

@@ -101,7 +101,8 @@ impl Remote {
     /// The parent in W3C form; `None` when the caller named no span.
     pub fn w3c_parent_id(&self) -> Option<[u8; 8]> {
         match (&self.w3c, self.kind, &self.langsmith) {
-            (Some(w3c), _, _) => Some(w3c.traceparent.parent_id),
+            // Zero where another system began the trace in this process.
+            (Some(w3c), _, _) => Some(w3c.traceparent.parent_id).filter(|parent| *parent != [0; 8]),
             (None, RemoteKind::Galileo { parent }, _) => (!parent.is_none()).then(|| parent.w3c()),
             (None, RemoteKind::Foreign, Some(langsmith)) => langsmith.dotted_order.run_id().last_chunk().copied(),
             (None, RemoteKind::Foreign, None) => None,

@@ -61,6 +61,8 @@ pub struct ConfigBuilder {
     #[cfg(all(unix, feature = "signal"))]
     pub(super) flush_on_signal: bool,
     dotenv: Dotenv,
+    /// The exporters where nobody names any; Galileo's own unless this says otherwise.
+    otherwise: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -151,6 +153,12 @@ impl ConfigBuilder {
     /// Built-in exporters by name, such as `"galileo,otlp"` (`GALILEO_EXPORTERS`).
     pub fn exporters(self, names: impl Into<String>) -> Self {
         self.set(var::EXPORTERS.name, names)
+    }
+
+    /// Built-in exporters by name where nobody names any.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn exporters_unless_given(self, names: &'static str) -> Self {
+        Self { otherwise: Some(names), ..self }
     }
 
     /// One more exporter. With one of your own, the built-in ones are used only where [`exporters`](Self::exporters) or
@@ -305,11 +313,12 @@ impl ConfigBuilder {
             Dotenv::None => HashMap::new(),
         };
         let source = Source { set: &self.set, environment: &config::process_environment, file: &file };
-        if self.exporters.is_empty() || source.is_given(&var::EXPORTERS)? {
+        let otherwise = if self.exporters.is_empty() { self.otherwise } else { Some("none") };
+        let Some(otherwise) = otherwise.filter(|_| !source.is_given(&var::EXPORTERS).unwrap_or(true)) else {
             return Settings::resolve(&source);
-        }
+        };
         let mut set = self.set.clone();
-        set.insert(var::EXPORTERS.name, Secret::new("none"));
+        set.insert(var::EXPORTERS.name, Secret::new(otherwise));
         Settings::resolve(&Source { set: &set, ..source })
     }
 }

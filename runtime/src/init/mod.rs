@@ -4,6 +4,8 @@ mod builder;
 mod destinations;
 mod guard;
 mod logger;
+#[cfg(feature = "opentelemetry")]
+mod otel;
 mod running;
 #[cfg(all(unix, feature = "signal"))]
 mod signal;

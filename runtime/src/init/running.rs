@@ -44,6 +44,35 @@ struct Plan {
 }
 
 impl Running {
+    /// What Galileo routes spans by, under the names of its attributes.
+    #[cfg(feature = "opentelemetry")]
+    pub(super) fn routes(&self) -> Vec<(&'static str, String)> {
+        use crate::config::Named;
+        let settings = &self.plan.settings;
+        if let Some(galileo) = &settings.galileo {
+            let named = |what: &Named, name, id| match what {
+                Named::Name(text) => (name, text.clone()),
+                Named::Id(text) => (id, text.clone()),
+            };
+            let stream = match &galileo.experiment_id {
+                Some(id) => ("galileo.experiment.id", id.clone()),
+                None => named(&galileo.log_stream, "galileo.logstream.name", "galileo.logstream.id"),
+            };
+            return vec![named(&galileo.project, "galileo.project.name", "galileo.project.id"), stream];
+        }
+        let headers = settings.otlp.iter().flat_map(|otlp| &otlp.headers);
+        let known = headers.filter_map(|(header, value)| {
+            let key = match header.as_str() {
+                "project" => "galileo.project.name",
+                "logstream" => "galileo.logstream.name",
+                "experimentid" => "galileo.experiment.id",
+                _ => return None,
+            };
+            Some((key, value.to_str().ok()?.to_owned()))
+        });
+        known.collect()
+    }
+
     /// Whether both are what one `init` has started.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.id == other.id

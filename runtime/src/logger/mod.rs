@@ -208,7 +208,7 @@ impl Logger {
 
     fn push(&mut self, span_type: SpanType, step: Step, is_trace: bool) {
         let started = step.start(false);
-        let opening = Opening { at: Some(started), is_trace };
+        let opening = Opening { at: Some(started), is_trace, ..Opening::default() };
         let span =
             Detached::open_as(opening, span_type, self.context_ref(), |parts| step.write_start(span_type, parts));
         if step.has_end() {
@@ -220,7 +220,7 @@ impl Logger {
 
     fn add_whole(&mut self, span_type: SpanType, step: Step) {
         let started = step.start(true);
-        let opening = Opening { at: Some(started), is_trace: false };
+        let opening = Opening { at: Some(started), ..Opening::default() };
         let mut span =
             Detached::open_as(opening, span_type, self.context_ref(), |parts| step.write_start(span_type, parts));
         span.end_at(step.end_of(started), step.outcome(), |parts| step.write_end(parts));

@@ -109,6 +109,18 @@ impl TraceId {
 }
 
 impl SpanId {
+    /// The id of a span that another system of this process has named in W3C form; its last bytes are that name but for the variant bits.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn from_w3c(trace: [u8; 16], span: [u8; 8]) -> Self {
+        let mut bytes = trace;
+        bytes[8..].copy_from_slice(&span);
+        // Whoever knows the trace and the span finds the same id again.
+        for (byte, other) in bytes.iter_mut().zip(span) {
+            *byte ^= other;
+        }
+        Self(stamp_v4(bytes))
+    }
+
     /// The span's W3C id: the last eight bytes. Their first byte carries the variant bits, so they are never all zero.
     #[inline]
     pub fn w3c(self) -> [u8; 8] {

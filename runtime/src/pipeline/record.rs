@@ -55,6 +55,15 @@ impl StartFlags {
     /// It had been delivered whole; it is there because its values stand for a trace that is not complete.
     pub(crate) const DELIVERED: u8 = 128;
 
+    /// On an END: the span is of the type in the low bits, whatever its START said.
+    const RETYPED: u8 = 8;
+
+    /// The flags of an END that says what the span is.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn retyped(span_type: SpanType) -> Self {
+        Self(Self::RETYPED | span_type as u8)
+    }
+
     pub(crate) fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
@@ -143,6 +152,12 @@ impl Record<'_> {
     /// The span type of a START.
     pub(crate) fn span_type(&self) -> SpanType {
         SpanType::from_u8(self.header.detail)
+    }
+
+    /// The type that an END gives the span, if it gives one.
+    pub(crate) fn retyped(&self) -> Option<SpanType> {
+        let flags = self.header.flags;
+        flags.has(StartFlags::RETYPED).then(|| SpanType::from_u8(flags.0 & !StartFlags::RETYPED))
     }
 
     /// The outcome of an END.

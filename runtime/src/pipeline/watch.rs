@@ -121,6 +121,7 @@ impl Watch {
             Kind::Start => span.begin(record, 0, 0),
             Kind::End => {
                 span.append(record.parts.0);
+                span.retype(record.retyped());
                 span.end(record.outcome(), header.time);
             }
             _ => span.append(record.parts.0),

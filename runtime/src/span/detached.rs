@@ -62,6 +62,20 @@ impl Detached {
         }
     }
 
+    /// As [`end_at`](Self::end_at), for a span of which only its end says what it is.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn end_as(
+        &mut self,
+        span_type: SpanType,
+        at: u64,
+        outcome: Outcome,
+        write: impl FnOnce(&mut Parts<'_>),
+    ) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.opened.close_as(span_type, at, outcome, write);
+        }
+    }
+
     /// Whether it goes to a pipeline.
     pub(crate) fn is_recorded(&self) -> bool {
         self.opened.recorded

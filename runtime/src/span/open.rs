@@ -87,6 +87,8 @@ pub(crate) struct Opening {
     /// It stands for a trace that is begun without a span: it has the trace's id, so that what lies under it lies directly under the
     /// trace. Only where no trace runs.
     pub(crate) is_trace: bool,
+    /// Its id, where another system has named it.
+    pub(crate) span: Option<SpanId>,
 }
 
 /// As [`open`].
@@ -112,7 +114,11 @@ pub(crate) fn open_as(
         let entry = place.start.has(StartFlags::ENTRY);
         active::read_rare(|rare| write_rare(rare, entry, &mut Parts::lent(&mut bytes)));
     }
-    let span = if opening.is_trace { SpanId::from_bytes(place.trace.to_bytes()) } else { SpanId::random() };
+    let span = match opening.span {
+        Some(span) => span,
+        None if opening.is_trace => SpanId::from_bytes(place.trace.to_bytes()),
+        None => SpanId::random(),
+    };
     let header = Header {
         kind: Kind::Start,
         detail: site.span_type as u8,
@@ -152,6 +158,18 @@ impl Opened {
             let mut bytes = Vec::new();
             let outcome = write(&mut Parts::lent(&mut bytes));
             add(Kind::End, outcome as u8, self, time, bytes);
+            lineage::closed(self.span);
+        }
+    }
+
+    /// As [`close_at`](Self::close_at), for a span of which only its end says what it is.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn close_as(&self, span_type: SpanType, at: u64, outcome: Outcome, write: impl FnOnce(&mut Parts<'_>)) {
+        if self.recorded {
+            let mut bytes = Vec::new();
+            write(&mut Parts::lent(&mut bytes));
+            let header = Header { flags: StartFlags::retyped(span_type), ..header(Kind::End, outcome as u8, self, at) };
+            queue::push(&header, &bytes);
             lineage::closed(self.span);
         }
     }

@@ -14,21 +14,17 @@
 //! ```
 
 mod entered;
-mod fields;
-mod parts;
-mod rules;
 #[cfg(test)]
 mod tests;
+mod visit;
 
-pub use rules::{Meaning, Rule};
+pub use super::conventions::{Meaning, Rule};
 
+use super::conventions::{Fields, Meanings, Origin, RULES};
 use crate::context::{Context, active};
 use crate::model::{Field, Outcome, SpanType, ValueKind, clock};
 use crate::span::Detached;
 use crate::{span, suppress};
-use fields::Fields;
-use parts::Meanings;
-use rules::RULES;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::layer::Context as LayerContext;
@@ -55,7 +51,7 @@ impl Default for GalileoLayer {
 impl GalileoLayer {
     /// The built-in rules; events of level `INFO` and above.
     pub fn new() -> Self {
-        Self { rules: Vec::new(), meanings: Meanings::new(), spans: LevelFilter::TRACE, events: LevelFilter::INFO }
+        Self { rules: Vec::new(), meanings: Meanings::default(), spans: LevelFilter::TRACE, events: LevelFilter::INFO }
     }
 
     /// Adds a rule that goes before all others.
@@ -92,7 +88,12 @@ impl GalileoLayer {
         if self.spans < *metadata.level() {
             return None;
         }
-        let mut candidates = self.rules.iter().chain(RULES).filter(|rule| rule.may_match(metadata)).peekable();
+        let mut candidates = self
+            .rules
+            .iter()
+            .chain(RULES)
+            .filter(|rule| rule.may_match(origin(metadata), |field| metadata.fields().field(field).is_some()))
+            .peekable();
         candidates.peek()?;
         let mut fields = Fields::default();
         attributes.record(&mut fields);
@@ -142,7 +143,7 @@ where
             Some((rule, fields)) => {
                 let metadata = attributes.metadata();
                 let span = Detached::open(rule.span_type(), &context, |parts| {
-                    parts.text(Field::Name, "", self.meanings.name(metadata, &fields, rule.name_field()));
+                    parts.text(Field::Name, "", self.meanings.name(origin(metadata), &fields, rule.name_field()));
                 });
                 Kept::Span(Box::new(Recorded { span, span_type: rule.span_type(), fields }))
             }
@@ -190,10 +191,14 @@ where
         let Recorded { mut span, span_type, fields } = *recorded;
         let mut bytes = Vec::new();
         let parts = &mut crate::model::Parts::new(&mut bytes);
-        let named = self.meanings.write(tracing_span.metadata(), span_type, &fields, parts);
+        let named = self.meanings.write(origin(tracing_span.metadata()), span_type, &fields, parts);
         let outcome = if std::thread::panicking() { Outcome::Panic } else { named };
         span.end(outcome, |parts| parts.append(&bytes));
     }
+}
+
+fn origin(metadata: &'static Metadata<'static>) -> Origin<'static> {
+    Origin { target: metadata.target(), name: metadata.name() }
 }
 
 /// Adds the event to the span, if the span is recorded and no other one runs inside of it.

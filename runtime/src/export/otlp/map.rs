@@ -28,6 +28,8 @@ pub(crate) struct SpanView<'a> {
     pub(crate) span: SpanId,
     /// `NONE` directly under the trace.
     pub(crate) parent: SpanId,
+    /// What another tracing system of this process calls the parent, where that is not the end of its id here.
+    pub(crate) w3c_parent: Option<[u8; 8]>,
     /// The parent is in another process.
     pub(crate) remote_parent: bool,
     pub(crate) session: Option<&'a str>,
@@ -43,13 +45,16 @@ pub(crate) struct SpanView<'a> {
 pub(crate) fn span(out: &mut Vec<u8>, view: &SpanView<'_>, dialect: Dialect) {
     let parent = parent(view);
     let remote = if parent.is_some() && view.remote_parent { flag::IS_REMOTE } else { 0 };
-    let kind = match view.span_type {
-        SpanType::Llm => kind::CLIENT,
-        _ if view.remote_parent => kind::SERVER,
+    let kind = match (view.content.origin("otel.kind"), view.span_type) {
+        (Some("client"), _) | (None, SpanType::Llm) => kind::CLIENT,
+        (Some("producer"), _) => kind::PRODUCER,
+        (Some("consumer"), _) => kind::CONSUMER,
+        (Some("server"), _) => kind::SERVER,
+        (None, _) if view.remote_parent => kind::SERVER,
         _ => kind::INTERNAL,
     };
     encode::bytes(out, 1, &view.w3c_trace.unwrap_or_else(|| view.trace.to_bytes()));
-    encode::bytes(out, 2, &view.span.w3c());
+    encode::bytes(out, 2, &view.content.origin("w3c.span_id").and_then(unhex).unwrap_or_else(|| view.span.w3c()));
     if let Some(parent) = parent {
         encode::bytes(out, 4, &parent);
     }
@@ -64,7 +69,10 @@ pub(crate) fn span(out: &mut Vec<u8>, view: &SpanView<'_>, dialect: Dialect) {
     for one in &view.content.events {
         event(out, one, view);
     }
-    exception(out, view);
+    // Another tracing system may have written it down already, with its stack.
+    if view.content.events.iter().all(|event| event.part.key != otel::EXCEPTION) {
+        exception(out, view);
+    }
     status_of(out, view);
     encode::fixed32(out, 16, flag::SAMPLED | flag::HAS_IS_REMOTE | remote);
 }
@@ -76,7 +84,7 @@ fn parent(view: &SpanView<'_>) -> Option<[u8; 8]> {
     {
         return Some(received);
     }
-    (!view.parent.is_none()).then(|| view.parent.w3c())
+    view.w3c_parent.or((!view.parent.is_none()).then(|| view.parent.w3c()))
 }
 
 /// What every type of span says.

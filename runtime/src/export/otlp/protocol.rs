@@ -10,7 +10,7 @@ use crate::export::gzip::Gzip;
 use crate::export::recent::Recent;
 use crate::export::semconv::{galileo, otel};
 use crate::export::transport::{Answer, Request};
-use crate::model::{Outcome, SpanId, TraceId};
+use crate::model::{Field, Outcome, SpanId, TraceId};
 use crate::pipeline::exporter::SpanRecord;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -53,7 +53,7 @@ impl Otlp {
             },
             dialect: if galileo { Dialect::Galileo } else { Dialect::General },
             resource: resource(settings, service),
-            traces: Traces(Recent::new(REMEMBERED)),
+            traces: Traces { known: Recent::new(REMEMBERED), names: Recent::new(REMEMBERED) },
         }
     }
 
@@ -75,6 +75,7 @@ impl Otlp {
             w3c_trace: known.and_then(|trace| trace.w3c),
             span: record.span_id(),
             parent,
+            w3c_parent: self.traces.name(parent),
             remote_parent: record.is_entry() && !record.is_root(),
             session: None,
             start: record.started_at_nanos(),
@@ -119,6 +120,9 @@ impl Protocol for Otlp {
     fn started(&mut self, record: &SpanRecord<'_>) {
         if record.is_entry() || record.is_trace() {
             self.traces.learn(record);
+        }
+        if cfg!(feature = "opentelemetry") {
+            self.traces.learn_name(record);
         }
     }
 
@@ -191,7 +195,11 @@ impl Otlp {
 }
 
 /// What only the first span of a trace says, for those that come later.
-struct Traces(Recent<TraceId, Trace>);
+struct Traces {
+    known: Recent<TraceId, Trace>,
+    /// What another tracing system calls a span of its own, where that is not the end of its id here.
+    names: Recent<SpanId, [u8; 8]>,
+}
 
 #[derive(Default)]
 struct Trace {
@@ -202,8 +210,21 @@ struct Trace {
 }
 
 impl Traces {
+    /// What another tracing system calls a span of its own.
+    fn name(&self, span: SpanId) -> Option<[u8; 8]> {
+        self.names.get(&span).copied()
+    }
+
+    /// Takes note of such a name, if the span has one.
+    fn learn_name(&mut self, record: &SpanRecord<'_>) {
+        let mut parts = record.parts().filter(|part| part.field == Field::Origin && part.key == "w3c.span_id");
+        if let Some(name) = parts.next().and_then(|part| map::unhex(part.text())) {
+            self.names.put(record.span_id(), name);
+        }
+    }
+
     fn get(&self, id: TraceId) -> Option<&Trace> {
-        self.0.get(&id)
+        self.known.get(&id)
     }
 
     fn learn(&mut self, record: &SpanRecord<'_>) {
@@ -216,6 +237,6 @@ impl Traces {
         if found.w3c.is_none() && found.session.is_none() && !found.is_span {
             return;
         }
-        self.0.put(record.trace_id(), found);
+        self.known.put(record.trace_id(), found);
     }
 }

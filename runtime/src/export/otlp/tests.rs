@@ -161,6 +161,7 @@ fn viewed<R>(case: &Case, use_it: impl FnOnce(&SpanView<'_>) -> R) -> R {
         w3c_trace: content.origin("w3c.trace_id").and_then(unhex),
         span: SpanId::from_bytes(id(2)),
         parent: SpanId::from_bytes(id(3)),
+        w3c_parent: None,
         remote_parent: case.remote_parent,
         session: None,
         start: 1_700_000_000_000_000_000,

@@ -90,6 +90,8 @@ pub(crate) mod kind {
     pub(crate) const INTERNAL: u64 = 1;
     pub(crate) const SERVER: u64 = 2;
     pub(crate) const CLIENT: u64 = 3;
+    pub(crate) const PRODUCER: u64 = 4;
+    pub(crate) const CONSUMER: u64 = 5;
 }
 
 /// Bits of [`Span::flags`].

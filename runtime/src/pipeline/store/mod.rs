@@ -137,6 +137,7 @@ impl Store {
             Kind::End => {
                 let key = self.append(header.span, record.parts.0);
                 let span = &mut self.spans[key as usize];
+                span.retype(record.retyped());
                 if span.end(record.outcome(), header.time) && span.is_started() {
                     self.ended(key, now, changes);
                 }

@@ -38,6 +38,7 @@ pub(crate) struct Span {
     started: bool,
     /// The program recorded an error in it, whatever it returns.
     failed: bool,
+    last_type: Option<SpanType>,
     callsite: u32,
     clock_start: u64,
     clock_end: u64,
@@ -64,6 +65,7 @@ impl Span {
             holders: 0,
             started: false,
             failed: false,
+            last_type: None,
             callsite: 0,
             clock_start: 0,
             clock_end: 0,
@@ -103,7 +105,7 @@ impl Span {
         self.trace_id = header.trace;
         self.trace = trace;
         self.parent = header.parent;
-        self.span_type = record.span_type();
+        self.span_type = self.last_type.unwrap_or(record.span_type());
         self.flags = header.flags;
         self.callsite = header.callsite;
         self.clock_start = header.time;
@@ -112,6 +114,13 @@ impl Span {
         let from = self.buffer.len();
         self.buffer.extend_from_slice(record.parts.0);
         self.start = (from as u32, self.buffer.len() as u32);
+    }
+
+    /// Notes what the end says that the span is, if it says so; its START may come later.
+    pub(in crate::pipeline) fn retype(&mut self, span_type: Option<SpanType>) {
+        if let Some(span_type) = span_type {
+            (self.span_type, self.last_type) = (span_type, Some(span_type));
+        }
     }
 
     /// Notes the end; `false` when it had ended before.

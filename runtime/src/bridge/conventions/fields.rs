@@ -1,32 +1,40 @@
-//! The fields of one `tracing` span or event, as they were recorded.
+//! The fields of one span or event, as they were recorded.
 
 use crate::capture::Value as Captured;
 use crate::model::{Field, Parts, ValueKind};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
-use tracing_core::field::{Field as TracingField, Visit};
 
 /// Texts longer than this are cut; the rest would be cut by the pipeline's own limits, after the copy.
 const TEXT_LIMIT: usize = 256 * 1024;
 
 /// The value of one field.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::bridge) enum Value {
     Text(String),
     Int(i64),
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "OpenTelemetry has signed numbers only"))]
     UInt(u64),
     Float(f64),
     Bool(bool),
 }
 
 impl Value {
-    pub(super) fn as_text(&self) -> Option<&str> {
+    /// Text within the limit.
+    pub(in crate::bridge) fn text(text: &str) -> Self {
+        let mut bounded = Bounded::default();
+        let _ = bounded.write_str(text);
+        Self::Text(bounded.0)
+    }
+
+    pub(in crate::bridge) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn as_f64(&self) -> Option<f64> {
+    pub(in crate::bridge) fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Int(n) => Some(*n as f64),
             Self::UInt(n) => Some(*n as f64),
@@ -36,7 +44,7 @@ impl Value {
         }
     }
 
-    pub(super) fn as_u64(&self) -> Option<u64> {
+    pub(in crate::bridge) fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Int(n) => u64::try_from(*n).ok(),
             Self::UInt(n) => Some(*n),
@@ -46,13 +54,13 @@ impl Value {
     }
 
     /// The object or list that it is the JSON text of.
-    pub(super) fn to_structure(&self) -> Option<serde_json::Value> {
+    pub(in crate::bridge) fn to_structure(&self) -> Option<serde_json::Value> {
         let text = self.as_text().filter(|text| text.trim_start().starts_with(['{', '[']))?;
         serde_json::from_str(text).ok()
     }
 
     /// Writes it as a part of its own kind, within the limit of captured values; JSON text stays JSON, secrets in it left out.
-    pub(super) fn write(&self, parts: &mut Parts<'_>, field: Field, key: &str) {
+    pub(in crate::bridge) fn write(&self, parts: &mut Parts<'_>, field: Field, key: &str) {
         match self {
             Self::Text(text) => match self.to_structure() {
                 Some(json) => Captured::Json(&json).put(field, key, parts),
@@ -65,7 +73,7 @@ impl Value {
         }
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub(in crate::bridge) fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Text(text) => text.as_str().into(),
             Self::Int(n) => (*n).into(),
@@ -90,23 +98,24 @@ impl fmt::Display for Value {
 
 /// Fields by name, in the order in which they were recorded first; the last value of a name counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(Vec<(&'static str, Value)>);
+pub(in crate::bridge) struct Fields(Vec<(Cow<'static, str>, Value)>);
 
 impl Fields {
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    pub(in crate::bridge) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::bridge) fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_text)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(key, value)| (*key, value))
+    pub(in crate::bridge) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (&**key, value))
     }
 
-    fn set(&mut self, field: &TracingField, value: Value) {
-        let name = field.name();
+    /// Sets a field; the last value of a name counts.
+    pub(in crate::bridge) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
+        let name = name.into();
         match self.0.iter_mut().find(|(key, _)| *key == name) {
             Some(entry) => entry.1 = value,
             None => self.0.push((name, value)),
@@ -114,40 +123,9 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
-    fn record_f64(&mut self, field: &TracingField, value: f64) {
-        self.set(field, Value::Float(value));
-    }
-
-    fn record_i64(&mut self, field: &TracingField, value: i64) {
-        self.set(field, Value::Int(value));
-    }
-
-    fn record_u64(&mut self, field: &TracingField, value: u64) {
-        self.set(field, Value::UInt(value));
-    }
-
-    fn record_bool(&mut self, field: &TracingField, value: bool) {
-        self.set(field, Value::Bool(value));
-    }
-
-    fn record_str(&mut self, field: &TracingField, value: &str) {
-        let mut text = Bounded::default();
-        let _ = text.write_str(value);
-        self.set(field, Value::Text(text.0));
-    }
-
-    fn record_debug(&mut self, field: &TracingField, value: &dyn fmt::Debug) {
-        let mut text = Bounded::default();
-        // An error here is the bound, or the value's own; what was written before it is kept.
-        let _ = write!(text, "{value:?}");
-        self.set(field, Value::Text(text.0));
-    }
-}
-
 /// Text that stops growing at the limit, at a whole character.
 #[derive(Default)]
-struct Bounded(String);
+pub(in crate::bridge) struct Bounded(pub(in crate::bridge) String);
 
 impl Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -1,50 +1,51 @@
-//! The fields of a `tracing` span as the parts of a Galileo span.
+//! The fields of another system's span as the parts of a Galileo span.
 
+use super::Origin;
 use super::fields::{Fields, Value};
 use super::rules::{LANGCHAIN, MEANINGS, Meaning};
 use crate::capture::Value as Captured;
 use crate::model::{Field, Outcome, Parts, SpanId, SpanType, ValueKind};
 use serde_json::json;
-use tracing_core::Metadata;
 
 /// What the fields of one kind of span mean.
-#[derive(Clone, Debug)]
-pub(super) struct Meanings {
+#[derive(Clone, Debug, Default)]
+pub(in crate::bridge) struct Meanings {
     /// What the program added; looked up first.
     own: Vec<(&'static str, Meaning)>,
 }
 
 impl Meanings {
-    pub(super) fn new() -> Self {
-        Self { own: Vec::new() }
-    }
-
-    pub(super) fn add(&mut self, field: &'static str, meaning: Meaning) {
+    pub(in crate::bridge) fn add(&mut self, field: &'static str, meaning: Meaning) {
         self.own.insert(0, (field, meaning));
     }
 
-    fn of(&self, field: &'static str, metadata: &Metadata<'_>) -> Meaning {
-        let langchain = if metadata.target().starts_with("langchain_rust") { LANGCHAIN } else { &[] };
-        let tables = self.own.iter().chain(langchain).chain(MEANINGS);
-        let known = tables.clone().find(|(name, _)| *name == field).map(|(_, meaning)| *meaning);
-        known.unwrap_or_else(|| Meaning::Metadata(field.strip_prefix("langsmith.metadata.").unwrap_or(field)))
+    /// What a field means; nothing known makes it metadata.
+    fn of(&self, field: &str, origin: Origin<'_>) -> Option<Meaning> {
+        let langchain = if origin.target.starts_with("langchain_rust") { LANGCHAIN } else { &[] };
+        let mut tables = self.own.iter().chain(langchain).chain(MEANINGS);
+        tables.find(|(name, _)| *name == field).map(|(_, meaning)| *meaning)
     }
 
     /// The span's name: a field that says so, else the one that the rule names, else the `tracing` span's own.
-    pub(super) fn name<'a>(&self, metadata: &'a Metadata<'_>, fields: &'a Fields, named_by: Option<&str>) -> &'a str {
+    pub(in crate::bridge) fn name<'a>(
+        &self,
+        origin: Origin<'a>,
+        fields: &'a Fields,
+        named_by: Option<&str>,
+    ) -> &'a str {
         named_by
             .and_then(|field| fields.text(field))
             .or_else(|| {
-                fields.iter().find(|(f, _)| self.of(f, metadata) == Meaning::Name).and_then(|(_, v)| v.as_text())
+                fields.iter().find(|(f, _)| self.of(f, origin) == Some(Meaning::Name)).and_then(|(_, v)| v.as_text())
             })
             .filter(|name| !name.is_empty())
-            .unwrap_or(metadata.name())
+            .unwrap_or(origin.name)
     }
 
     /// Writes what `fields` say and returns how the span ended, as far as they know.
-    pub(super) fn write(
+    pub(in crate::bridge) fn write(
         &self,
-        metadata: &Metadata<'_>,
+        origin: Origin<'_>,
         span_type: SpanType,
         fields: &Fields,
         parts: &mut Parts<'_>,
@@ -55,7 +56,11 @@ impl Meanings {
         let mut system: Option<&Value> = None;
         let mut input: Option<&Value> = None;
         for (name, value) in fields.iter() {
-            match self.of(name, metadata) {
+            let Some(meaning) = self.of(name, origin) else {
+                value.write(parts, Field::Metadata, name.strip_prefix("langsmith.metadata.").unwrap_or(name));
+                continue;
+            };
+            match meaning {
                 Meaning::Ignored | Meaning::Name => {}
                 Meaning::Model => value.write(parts, Field::Model, ""),
                 Meaning::Temperature => {

@@ -1,17 +1,19 @@
-//! Which `tracing` spans become which Galileo spans, and what their fields mean there. Two tables; another crate is another row.
+//! Which spans of others become which Galileo spans, and what their fields mean there. Two tables; another crate is another row.
 
+use super::Origin;
 use super::fields::Fields;
 use crate::model::SpanType;
-use tracing_core::Metadata;
 
-/// Which `tracing` spans become Galileo spans of one type. All conditions that are set must hold.
+/// Which spans of another tracing system become Galileo spans of one type. All conditions that are set must hold.
 ///
 /// ```
+/// # #[cfg(feature = "tracing")] {
 /// use galileo::SpanType;
 /// use galileo::tracing_layer::{GalileoLayer, Rule};
 ///
 /// // Spans of one's own vector store: `info_span!(target: "store", "lookup", index = ..)`.
 /// let layer = GalileoLayer::new().rule(Rule::new(SpanType::Retriever).target("store").named("lookup").name_from("index"));
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -63,26 +65,26 @@ impl Rule {
         self
     }
 
-    pub(super) fn span_type(&self) -> SpanType {
+    pub(in crate::bridge) fn span_type(&self) -> SpanType {
         self.span_type
     }
 
-    pub(super) fn name_field(&self) -> Option<&'static str> {
+    pub(in crate::bridge) fn name_field(&self) -> Option<&'static str> {
         self.name_from
     }
 
     /// What can be told of every span of a callsite; cheap, and decides for nearly all spans of a program.
-    pub(super) fn may_match(&self, metadata: &Metadata<'_>) -> bool {
+    pub(in crate::bridge) fn may_match(&self, origin: Origin<'_>, has: impl Fn(&str) -> bool) -> bool {
         let below = |target: &str| {
-            metadata.target().strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            origin.target.strip_prefix(target).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         };
         self.target.is_none_or(below)
-            && self.name.is_none_or(|name| metadata.name() == name)
-            && self.field.is_none_or(|(field, _)| metadata.fields().field(field).is_some())
+            && self.name.is_none_or(|name| origin.name == name)
+            && self.field.is_none_or(|(field, _)| has(field))
     }
 
     /// The rest, once [`may_match`](Self::may_match) has said yes.
-    pub(super) fn matches(&self, fields: &Fields) -> bool {
+    pub(in crate::bridge) fn matches(&self, fields: &Fields) -> bool {
         match self.field {
             Some((field, Some(value))) => fields.text(field).is_some_and(|text| text.eq_ignore_ascii_case(value)),
             _ => true,
@@ -91,7 +93,7 @@ impl Rule {
 }
 
 /// The built-in rules; the first that matches decides.
-pub(super) const RULES: &[Rule] = &[
+pub(in crate::bridge) const RULES: &[Rule] = &[
     // Our own name for it, for a program that wants to say it outright.
     Rule::new(SpanType::Workflow).with_value("galileo.span.type", "workflow"),
     Rule::new(SpanType::Agent).with_value("galileo.span.type", "agent"),
@@ -148,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new(SpanType::Llm).with_field("llm.model_name"),
 ];
 
-/// What a field of a `tracing` span means for its Galileo span. A field without a row becomes metadata of the same name.
+/// What a field of a `tracing` span, or an attribute of an OpenTelemetry one, means for its Galileo span. A field without a row becomes metadata of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Meaning {
