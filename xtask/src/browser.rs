@@ -6,7 +6,7 @@
 
 mod case;
 pub(crate) mod chrome;
-mod console;
+pub(crate) mod console;
 mod look;
 mod payload;
 mod seed;

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::{Outcome, capture, cargo, execute, program, root};
-use crate::{check, crates, fuzz, interop, release, roads};
+use crate::{agents, check, crates, fuzz, interop, release, roads};
 
 /// Where the last results stand.
 const RESULTS: &str = "docs/full-results.md";
@@ -34,6 +34,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         ("crates in a build", Box::new(crates::run)),
         ("fuzz targets", Box::new(|| fuzz::run(&options.fuzz))),
         ("frameworks and headers of others", Box::new(|| roads::run(&options.roads))),
+        ("agent of rig with MCP servers", Box::new(agents::run)),
         ("cross-language lane", Box::new(|| interop::run(&options.interop))),
     ];
     steps.extend(release::checks().into_iter().map(|(name, check)| -> Step<'_> { (name, Box::new(check)) }));

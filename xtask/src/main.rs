@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod agents;
 mod bench;
 mod browser;
 mod check;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Lane {
+    /// An agent of rig with tools and two MCP servers: three processes, one trace
+    Agents,
     /// Measurements that need programs of their own
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -56,6 +59,7 @@ enum Lane {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().lane {
+        Lane::Agents => agents::run(),
         Lane::Bench(bench) => bench::run(&bench),
         Lane::Browser(options) => browser::run(&options),
         Lane::Check => check::run(),
