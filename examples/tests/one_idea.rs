@@ -4,12 +4,15 @@
 mod opentelemetry;
 #[path = "../examples/traced_test.rs"]
 mod traced_test;
+#[path = "../examples/tracing_spans.rs"]
+mod tracing_spans;
 
 /// One after the other: a process has one pipeline.
 #[test]
 fn each_program_runs() -> Result<(), Box<dyn std::error::Error>> {
     opentelemetry::main()?;
     traced_test::main();
+    tracing_spans::main()?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The thread's current context: what every span reads and writes.
 
-#[cfg(feature = "opentelemetry")]
+#[cfg(any(feature = "opentelemetry", feature = "tracing"))]
 use super::neighbour;
 use super::rare::{Rare, Remote, RemoteKind};
 use crate::model::{SpanId, SpanType, TraceId, clock};
@@ -183,7 +183,7 @@ thread_local! {
 /// Ids and flags of the thread's current span.
 #[inline]
 pub(crate) fn get() -> Active {
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     neighbour::arrive();
     ACTIVE.get()
 }
@@ -204,19 +204,19 @@ pub(crate) fn current_unseen() -> Slot {
 /// Replaces ids and flags; the rare values stay. For entering and leaving a span on one thread.
 #[inline]
 pub(crate) fn set(active: Active) {
-    #[cfg(not(feature = "opentelemetry"))]
+    #[cfg(not(any(feature = "opentelemetry", feature = "tracing")))]
     ACTIVE.set(active);
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     replace(active);
 }
 
 /// Replaces ids and flags, and returns the former ones; the rare values stay.
 #[inline]
 pub(crate) fn replace(active: Active) -> Active {
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     neighbour::arrive();
     let old = ACTIVE.replace(active);
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     neighbour::moved(old, active);
     old
 }
@@ -276,12 +276,12 @@ fn put_back(outer: Active) {
 /// Replaces the thread's context and returns the former one.
 #[inline]
 pub(crate) fn swap(new: Slot) -> Slot {
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     neighbour::arrive();
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     let active = new.0;
     let old = swap_here(new);
-    #[cfg(feature = "opentelemetry")]
+    #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
     neighbour::moved(old.0, active);
     old
 }

@@ -9,7 +9,7 @@
 pub(crate) mod active;
 mod headers;
 pub(crate) mod lineage;
-#[cfg(feature = "opentelemetry")]
+#[cfg(any(feature = "opentelemetry", feature = "tracing"))]
 pub(crate) mod neighbour;
 mod process;
 mod rare;

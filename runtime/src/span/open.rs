@@ -1,11 +1,22 @@
 //! The two ends of every span.
 
 use crate::context::active::{self, Active};
+#[cfg(feature = "tracing")]
+use crate::context::neighbour;
 use crate::context::{Rare, Remote, RemoteKind, lineage};
 use crate::model::{Callsite, Field, Outcome, Parts, SpanId, SpanType, TraceId, clock, scratch};
 use crate::pipeline::record::{Header, Kind, StartFlags};
 use crate::pipeline::{callsite, queue};
 use crate::suppress;
+/// Whether another tracing system wants to hear of every span.
+#[inline(always)]
+fn wants_spans() -> bool {
+    #[cfg(feature = "tracing")]
+    return neighbour::wants_spans();
+    #[cfg(not(feature = "tracing"))]
+    false
+}
+
 /// A span that was opened: what closing it needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
@@ -49,7 +60,7 @@ pub(crate) fn is_plain() -> bool {
 #[inline(always)]
 pub(crate) fn open_plain(site: &'static Callsite, bytes: &[u8]) -> Option<(Opened, Active, Active)> {
     let callsite = callsite::known(site)?;
-    if lineage::is_kept() {
+    if lineage::is_kept() || wants_spans() {
         return None;
     }
     let span = SpanId::random();
@@ -132,6 +143,10 @@ pub(crate) fn open_as(
     };
     let recorded = queue::push(&header, &bytes);
     lineage::opened(span, parent.span, header.time);
+    #[cfg(feature = "tracing")]
+    if recorded && wants_spans() {
+        neighbour::opened(site, span, &bytes);
+    }
     if bytes.capacity() != 0 {
         scratch::keep(bytes);
     }
@@ -157,8 +172,8 @@ impl Opened {
             let time = at.unwrap_or_else(clock::now);
             let mut bytes = Vec::new();
             let outcome = write(&mut Parts::lent(&mut bytes));
+            self.closed(outcome, &bytes);
             add(Kind::End, outcome as u8, self, time, bytes);
-            lineage::closed(self.span);
         }
     }
 
@@ -170,7 +185,7 @@ impl Opened {
             write(&mut Parts::lent(&mut bytes));
             let header = Header { flags: StartFlags::retyped(span_type), ..header(Kind::End, outcome as u8, self, at) };
             queue::push(&header, &bytes);
-            lineage::closed(self.span);
+            self.closed(outcome, &bytes);
         }
     }
 
@@ -178,7 +193,7 @@ impl Opened {
     #[inline(always)]
     pub(crate) fn close_plain(&self, outcome: Outcome, time: u64, bytes: &[u8]) {
         let header = header(Kind::End, outcome as u8, self, time);
-        if lineage::is_kept() || queue::push_end_fast(&header, bytes).is_none() {
+        if lineage::is_kept() || wants_spans() || queue::push_end_fast(&header, bytes).is_none() {
             self.close_slowly(outcome, time, bytes);
         }
     }
@@ -187,7 +202,17 @@ impl Opened {
     #[inline(never)]
     fn close_slowly(&self, outcome: Outcome, time: u64, bytes: &[u8]) {
         queue::push(&header(Kind::End, outcome as u8, self, time), bytes);
+        self.closed(outcome, bytes);
+    }
+
+    /// Tells others that the span has ended.
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody else wants to know more"))]
+    fn closed(&self, outcome: Outcome, parts: &[u8]) {
         lineage::closed(self.span);
+        #[cfg(feature = "tracing")]
+        if wants_spans() {
+            neighbour::closed(self.span, outcome, parts);
+        }
     }
 
     /// Adds to the span while it is open.

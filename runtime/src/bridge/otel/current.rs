@@ -42,12 +42,6 @@ impl Frame {
             Self::Attached { key, .. } => *key,
         }
     }
-
-    fn span(&self) -> SpanId {
-        match self {
-            Self::Adopted { span, .. } | Self::Attached { span, .. } => *span,
-        }
-    }
 }
 
 thread_local! {
@@ -75,6 +69,10 @@ pub(super) fn called<R>(work: impl FnOnce() -> R) -> R {
 }
 
 impl Neighbour for OpenTelemetry {
+    fn name(&self) -> &'static str {
+        "opentelemetry"
+    }
+
     fn arrive(&self) {
         if CALLED.get() {
             return;
@@ -106,12 +104,12 @@ impl Neighbour for OpenTelemetry {
             return;
         }
         with_frames(|frames, off| {
-            let back = frames.iter().rposition(|frame| {
-                frame.span() == new.span || matches!(frame, Frame::Attached { before, .. } if *before == new.span)
+            let entered = frames.iter().map(|frame| match frame {
+                Frame::Attached { span, before, .. } => (*span, Some(*before)),
+                Frame::Adopted { span, .. } => (*span, None),
             });
-            match back {
-                Some(at) if frames[at].span() == new.span => off.extend(frames.drain(at + 1..)),
-                Some(at) => off.extend(frames.drain(at..)),
+            match neighbour::kept(entered, new.span) {
+                Some(kept) => off.extend(frames.drain(kept..)),
                 None if new.trace.is_none() && frames.is_empty() => {}
                 None => {
                     let slot = active::current_unseen();

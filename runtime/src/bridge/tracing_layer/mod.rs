@@ -14,11 +14,13 @@
 //! ```
 
 mod entered;
+mod mirror;
 #[cfg(test)]
 mod tests;
 mod visit;
 
 pub use super::conventions::{Meaning, Rule};
+pub use mirror::TracingSpans;
 
 use super::conventions::{Fields, Meanings, Origin, RULES};
 use crate::context::{Context, active};
@@ -130,7 +132,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: LayerContext<'_, S>) {
-        if !span::enabled() || suppress::is_suppressed() {
+        if !span::enabled() || suppress::is_suppressed() || mirror::is_ours(attributes.metadata()) {
             return;
         }
         let Some(tracing_span) = ctx.span(id) else { return };
