@@ -25,3 +25,9 @@ fn cases() {
     cases.pass("pass/*.rs");
     cases.compile_fail("fail/*.rs");
 }
+
+#[test]
+fn every_shape_works_in_older_editions() {
+    galileo_ui_edition_2018::run();
+    galileo_ui_edition_2021::run();
+}

@@ -65,13 +65,25 @@ pub(super) fn span(plan: &Plan, names: &Names, holder: &str, function: &str) -> 
     };
     // A span that goes elsewhere is sampled as its own parent is.
     let asked = if base.is_some() { quote!(enabled) } else { quote!(recording) };
+    let variables = plan.values.iter().filter_map(|value| match &value.how {
+        How::Probe(Source::Variable(ident)) | How::As(Source::Variable(ident), ..) => Some(ident),
+        _ => None,
+    });
+    let allow = allow_underscores(variables);
     quote! {
         #outside
         let mut #span = #private::#holder::off();
+        #allow
         if #private::#asked() {
             #open
         }
     }
+}
+
+/// A parameter that the body does not use is recorded all the same; a lint takes that for a use by the body.
+fn allow_underscores<'i>(mut names: impl Iterator<Item = &'i Ident>) -> Option<TokenStream> {
+    let any = names.any(|name| name.to_string().starts_with('_'));
+    any.then(|| quote!(#[allow(clippy::used_underscore_binding)]))
 }
 
 fn captured(Captured { cfgs, how, .. }: &Captured, private: &Ident) -> TokenStream {
@@ -126,7 +138,8 @@ fn reference(source: &Source) -> TokenStream {
 pub(super) fn own(plan: &Plan) -> TokenStream {
     let owned = plan.owned.iter().map(|binding| {
         let (cfgs, ident) = (&binding.cfgs, &binding.ident);
-        quote!(#(#cfgs)* let _ = &#ident;)
+        let allow = allow_underscores(std::iter::once(ident));
+        quote!(#(#cfgs)* #allow let _ = &#ident;)
     });
     quote!(#(#owned)*)
 }

@@ -12,4 +12,4 @@ pub(crate) use input::InputFn;
 pub(crate) use keys::{Key, SPAN_TYPES};
 pub(crate) use nearest::nearest;
 pub(crate) use once::Once;
-pub(crate) use value::{Form, OnResult, Tags, name_of};
+pub(crate) use value::{As, Form, OnResult, Tags, name_of};

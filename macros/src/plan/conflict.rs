@@ -43,7 +43,10 @@ fn parameters(args: &Args, params: &Params, errors: &mut Errors) {
             if names[..at].iter().any(|before| before == name) {
                 errors.at(name, format_args!("`{name}` stands twice in `{key}(..)`"));
             }
-            exists(key, name, params, errors);
+            // What `capture(self)` takes in may be given a form.
+            if !(key == "capture_as" && name == "self" && lists[2].1.contains(name)) {
+                exists(key, name, params, errors);
+            }
         }
     }
     for (a, (first, names)) in lists.iter().enumerate() {

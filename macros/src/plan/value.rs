@@ -4,7 +4,7 @@ use super::param::{Binding, Params};
 use super::secret::is_secret_name;
 use super::shape::Shape;
 use super::template::Template;
-use crate::parse::{Args, Form, Tags, name_of};
+use crate::parse::{Args, As, Form, Tags, name_of};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Expr, Ident, LitStr};
 
@@ -73,7 +73,12 @@ pub(crate) fn captured(
     if args.capture.get().is_some_and(|names| names.iter().any(|name| name == "self"))
         && let Some(receiver) = &params.receiver
     {
-        values.push(argument("self".to_owned(), Vec::new(), How::Probe(Source::Variable(receiver.clone()))));
+        let source = Source::Variable(receiver.clone());
+        let how = match form_of("self", args) {
+            Some(one) => How::As(source, one.form, one.form_span),
+            None => How::Probe(source),
+        };
+        values.push(argument("self".to_owned(), Vec::new(), how));
     }
     for binding in &params.bindings {
         if !is_in(&args.skip, binding) && !args.skip_all.is_set() && is_at_hand(binding, shape) {
@@ -86,8 +91,7 @@ pub(crate) fn captured(
 
 fn parameter(binding: &Binding, args: &Args, span_type: &str) -> Option<Captured> {
     let source = || Source::Variable(binding.ident.clone());
-    let form =
-        args.capture_as.get().and_then(|all| all.iter().find(|one| name_of(&one.parameter) == name_of(&binding.ident)));
+    let form = form_of(&name_of(&binding.ident), args);
     let asked = form.is_some() || is_in(&args.capture, binding);
     let redacted = is_in(&args.redact, binding) || is_secret_name(&binding.name) && !asked;
     let how = match form {
@@ -109,6 +113,11 @@ fn parameter(binding: &Binding, args: &Args, span_type: &str) -> Option<Captured
     }
     let how = if redacted { How::Redacted } else { how };
     Some(argument(binding.name.clone(), binding.cfgs.clone(), how))
+}
+
+/// What `capture_as` says of a parameter.
+fn form_of<'a>(name: &str, args: &'a Args) -> Option<&'a As> {
+    args.capture_as.get()?.iter().find(|one| name_of(&one.parameter) == name)
 }
 
 fn explicit(args: &Args) -> Vec<Captured> {
