@@ -11,7 +11,7 @@ pub(super) fn async_fn(plan: &Plan) -> TokenStream {
     let site = open::site(plan, &names);
     let open_span = open::span(plan, &names, "Begun", "begin");
     let own = open::own(plan);
-    let known = plan.returns.known().filter(|_| !plan.returns.unit);
+    let known = plan.returns.known().filter(|_| !plan.returns.unit && !plan.returns.never);
     let hint = known.map(|ty| hint(&names, quote!(#ty)));
     let block = open::block(plan, quote!(#hint #own));
     let future = run(plan, &names, &plan.returns, quote!(async move #block));
@@ -43,13 +43,14 @@ fn run(plan: &Plan, names: &Names, returns: &Returns, future: TokenStream) -> To
             #wrapped
         };
     }
-    let has_value = !(returns.unit && returns.ty.is_some()) && (returns.ty.is_some() || !is_async_fn(plan));
-    let look = look::look(plan, names, has_value);
+    let Returns { ty, unit, never, .. } = returns;
+    let says_nothing = if ty.is_some() { *unit || *never } else { is_async_fn(plan) };
+    let look = look::look(plan, names, !says_nothing);
     // Pinned where it is made and never moved: it may be large.
     quote! {
         let #body = #private::pin!(#future);
         if #span.is_off() {
-            #body.await
+            #private::Alone::new(#body).await
         } else {
             #private::Within::new(&mut #span, #body, #look).await
         }

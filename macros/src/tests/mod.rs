@@ -1,5 +1,7 @@
 //! The whole way from tokens to tokens.
 
+mod snapshots;
+
 use crate::compile;
 use proc_macro2::TokenStream;
 use quote::quote;

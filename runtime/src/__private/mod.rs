@@ -8,7 +8,7 @@
 //! | every function | [`Site`], [`Callsite`], [`SpanType`], [`Field`], [`recording`], [`Probe`], [`Value`] |
 //! | plain functions | [`Frame`], [`enter`], [`once`], [`call`] |
 //! | `-> !`, `-> impl Fn`, `#[track_caller]` | [`Guard`], [`enter`], [`leave`], [`Branch`], [`FromRest`] |
-//! | `async fn`, `async move` bodies | [`Begun`], [`begin`], [`pin!`], [`Within`], [`Handover`], [`never`] |
+//! | `async fn`, `async move` bodies | [`Begun`], [`begin`], [`pin!`], [`Alone`], [`Within`], [`Handover`], [`never`] |
 //! | functions that return a future, stream or iterator | [`Running`], [`prepare`], [`once`], [`Task`], [`Items`] |
 //! | `parent = ..`, `session = ..` | [`Base`], [`attach`], [`begin_in`], [`prepare_in`] |
 //! | what looks at results | [`End`], [`Returned`], [`ErrorProbe`] |
@@ -46,4 +46,4 @@ pub use std::option::Option;
 pub use std::pin::pin;
 pub use std::result::Result;
 pub use std::{file, format, line, module_path};
-pub use task::{Handover, Task, Within, never, resolves_to};
+pub use task::{Alone, Handover, Task, Within, never, resolves_to};

@@ -49,12 +49,26 @@ impl<F: Future> Future for Task<F> {
         // Only dropping takes the future out, and nobody polls after that.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
         if this.span.is_off() {
-            return future.poll(cx);
+            return poll(future, cx);
         }
         let mut state = Poll::Pending;
         this.span.drive(&mut Polling { future, cx, state: &mut state, look: *this.look });
         state
     }
+}
+
+/// A body whose future is at most so large is polled where it is waited for.
+const SMALL: usize = 64;
+
+/// Polls a body. It is waited for at two places, with a span and without one, and its code should stand in the program once; where it
+/// is short, a call would cost more than a copy.
+#[inline(always)]
+fn poll<F: Future>(body: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    #[inline(never)]
+    fn at_one_place<F: Future>(body: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        body.poll(cx)
+    }
+    if size_of::<F>() <= SMALL { body.poll(cx) } else { at_one_place(body, cx) }
 }
 
 /// One poll of a [`Task`]. Borrowed, so that it needs no destructor.
@@ -68,7 +82,7 @@ struct Polling<'a, 'b, F: Future> {
 impl<F: Future> Work for Polling<'_, '_, F> {
     #[inline]
     fn run(&mut self) -> bool {
-        *self.state = self.future.as_mut().poll(self.cx);
+        *self.state = poll(self.future.as_mut(), self.cx);
         self.state.is_ready()
     }
 
@@ -76,6 +90,32 @@ impl<F: Future> Work for Polling<'_, '_, F> {
         if let Poll::Ready(output) = &self.state {
             (self.look)(output, end);
         }
+    }
+}
+
+/// What an annotated `async fn` waits for while nobody records: its body.
+pub struct Alone<'a, F>(Pin<&'a mut F>);
+
+impl<'a, F: Future> Alone<'a, F> {
+    /// Runs `body`.
+    #[inline(always)]
+    pub fn new(body: Pin<&'a mut F>) -> Self {
+        Self(body)
+    }
+}
+
+impl<F: Future> Future for Alone<'_, F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        poll(self.0.as_mut(), cx)
+    }
+}
+
+impl<F> fmt::Debug for Alone<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alone").finish_non_exhaustive()
     }
 }
 
