@@ -147,13 +147,18 @@ impl<'a> Content<'a> {
         self.explicit_input.map_or(!self.arguments.is_empty(), |part| part.kind == ValueKind::Json)
     }
 
-    /// What a model was asked. An argument that is a list of messages is taken as such; else all of the input is one user message.
+    /// What a model was asked. An argument that is a list of messages is taken as such, and a single one is what a user said; else the
+    /// object of all arguments is.
     pub(crate) fn input_messages(&self) -> Vec<Message> {
         let candidates = self.explicit_input.iter().chain(&self.arguments);
         if let Some(found) = candidates.filter(|p| p.kind == ValueKind::Json).find_map(|p| Message::list(&value(p))) {
             return found;
         }
-        self.input_text().map(|text| vec![Message::text("user", text)]).unwrap_or_default()
+        let input = match (&self.explicit_input, self.arguments.as_slice()) {
+            (None, [only]) => Some(text(only)),
+            _ => self.input_text(),
+        };
+        input.map(|text| vec![Message::text("user", text)]).unwrap_or_default()
     }
 
     /// What a model answered.

@@ -124,7 +124,10 @@ impl Watch {
                 span.retype(record.retyped());
                 span.end(record.outcome(), header.time);
             }
-            _ => span.append(record.parts.0),
+            _ => {
+                span.append(record.parts.0);
+                span.heed_errors(record.parts.clone());
+            }
         }
         if let Some(redaction) = redaction {
             span.mask_last(record.parts.0.len(), redaction);

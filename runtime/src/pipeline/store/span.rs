@@ -135,7 +135,7 @@ impl Span {
 
     /// Looks for an error among values that were added to the span: it fails the span also when that returns a value, and also when the
     /// span has ended in what arrived before.
-    pub(super) fn heed_errors(&mut self, mut added: PartIter<'_>) {
+    pub(in crate::pipeline) fn heed_errors(&mut self, mut added: PartIter<'_>) {
         if added.any(|part| part.field == Field::Error) {
             self.failed = true;
             if self.outcome == Some(Outcome::Ok) {
