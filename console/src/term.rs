@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::model::{Orphan, Outcome, SpanNode, TraceSummary, TraceView};
-use crate::time::format_iso;
+use crate::time::{format_iso, now_ns};
 
 /// Columns of the timeline.
 const BAR: usize = 24;
@@ -55,14 +55,18 @@ pub fn render_row(summary: &TraceSummary) -> String {
         (true, _) => "running".to_owned(),
         _ => "ok".to_owned(),
     };
-    let took = summary.duration_ns.map_or_else(|| "-".to_owned(), duration_text);
+    let took = match extent(summary) {
+        Some(extent) => duration_text(extent),
+        None => "-".to_owned(),
+    };
     let services: Vec<String> = summary.services.iter().map(|service| visible(service)).collect();
     format!(
-        "{}  {}  {:>8}  {:>6} spans  {:<10}  {:<30}  {}",
+        "{}  {}  {:>8}  {:>6} {:<5}  {:<10}  {:<30}  {}",
         summary.id,
         &format_iso(summary.start_ns)[..19],
         took,
         summary.span_count,
+        if summary.span_count == 1 { "span" } else { "spans" },
         state,
         clip(&visible(&summary.name), 30),
         services.join(", ")
@@ -72,12 +76,15 @@ pub fn render_row(summary: &TraceSummary) -> String {
 }
 
 fn heading(summary: &TraceSummary) -> String {
-    let mut facts = vec![format!("{} spans", summary.span_count)];
+    let mut facts = vec![match summary.span_count {
+        1 => "1 span".to_owned(),
+        count => format!("{count} spans"),
+    }];
     if summary.services.len() > 1 {
         facts.push(format!("{} services", summary.services.len()));
     }
-    if let Some(duration) = summary.duration_ns {
-        facts.push(duration_text(duration));
+    if let Some(extent) = extent(summary).filter(|_| !summary.open) {
+        facts.push(duration_text(extent));
     }
     if summary.tokens.total > 0 {
         facts.push(format!("{} tokens", summary.tokens.total));
@@ -86,7 +93,10 @@ fn heading(summary: &TraceSummary) -> String {
         facts.push(format!("{} failed", summary.error_count));
     }
     if summary.open {
-        facts.push("running".to_owned());
+        facts.push(match extent(summary) {
+            Some(extent) => format!("running for {}", duration_text(extent)),
+            None => "running".to_owned(),
+        });
     }
     format!(
         "{}  {}  ({})\n",
@@ -94,6 +104,14 @@ fn heading(summary: &TraceSummary) -> String {
         summary.id,
         facts.join(", ")
     )
+}
+
+/// From the first start to the last end, or to this moment while the trace is open.
+fn extent(summary: &TraceSummary) -> Option<i64> {
+    match summary.open {
+        true => Some(now_ns().saturating_sub(summary.start_ns).max(summary.duration_ns.unwrap_or(0))),
+        false => summary.duration_ns,
+    }
 }
 
 /// Branches, type and name of every span.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json::{self, Token};
+use super::ordered::Ordered;
 use super::text::visible;
 
 /// One thing to show.
@@ -59,10 +60,13 @@ pub(crate) fn blocks(value: &Value) -> Vec<Block> {
     match value {
         Value::Null => Vec::new(),
         Value::String(text) if text.is_empty() => Vec::new(),
-        Value::String(text) => vec![match embedded(text) {
-            Some(inner) => return blocks(&inner),
-            None => Block::Text(shown(text)),
-        }],
+        Value::String(text) => match embedded(text) {
+            Some((inner, ordered)) => match blocks(&inner) {
+                found if matches!(found[..], [Block::Json(_)]) => vec![Block::Json(json::ordered(&ordered))],
+                found => found,
+            },
+            None => vec![Block::Text(shown(text))],
+        },
         Value::Array(items) if items.is_empty() => Vec::new(),
         Value::Array(items) if items.iter().all(is_message) => {
             items.iter().filter_map(message).map(Block::Message).collect()
@@ -96,15 +100,16 @@ pub(crate) fn raw(value: &Value) -> String {
     }
 }
 
-/// JSON inside a string, which is how the wire carries the arguments of a function.
-fn embedded(text: &str) -> Option<Value> {
+/// JSON inside a string, which is how the wire carries the arguments of a function; with and without the order of its keys.
+fn embedded(text: &str) -> Option<(Value, Ordered)> {
     let trimmed = text.trim();
     let bracketed =
         (trimmed.starts_with('{') && trimmed.ends_with('}')) || (trimmed.starts_with('[') && trimmed.ends_with(']'));
     let value: Value = bracketed.then(|| serde_json::from_str(trimmed).ok())??;
     match &value {
-        Value::Object(map) if !map.is_empty() => Some(value),
-        Value::Array(items) if !items.is_empty() => Some(value),
+        Value::Object(map) if map.is_empty() => None,
+        Value::Array(items) if items.is_empty() => None,
+        Value::Object(_) | Value::Array(_) => Some((value, serde_json::from_str(trimmed).ok()?)),
         _ => None,
     }
 }
@@ -176,7 +181,7 @@ fn part(value: &Value) -> Part {
     match value {
         Value::Null => Part::Text(String::new()),
         Value::String(text) => {
-            embedded(text).map_or_else(|| Part::Text(shown(text)), |inner| Part::Json(json::tokens(&inner)))
+            embedded(text).map_or_else(|| Part::Text(shown(text)), |(_, inner)| Part::Json(json::ordered(&inner)))
         }
         other => Part::Json(json::tokens(other)),
     }
@@ -188,9 +193,8 @@ fn call(value: &Value) -> Call {
         from.get(key).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default()
     };
     let arguments = match function.get("arguments") {
-        Some(Value::String(inner)) => {
-            embedded(inner).map_or_else(|| json::tokens(&Value::String(inner.clone())), |inner| json::tokens(&inner))
-        }
+        Some(Value::String(inner)) => embedded(inner)
+            .map_or_else(|| json::tokens(&Value::String(inner.clone())), |(_, inner)| json::ordered(&inner)),
         Some(other) => json::tokens(other),
         None => Vec::new(),
     };
@@ -244,6 +248,13 @@ mod tests {
         assert!(
             matches!(&blocks(&json!("{\"query\": \"moons\"}"))[..], [Block::Json(_)]),
             "arguments travel as JSON in a string"
+        );
+        let [Block::Json(arguments)] = &blocks(&json!("{\"query\": \"moons\", \"limit\": 8}"))[..] else {
+            panic!("JSON")
+        };
+        assert!(
+            matches!(&arguments[0], Token::Leaf { key, .. } if key == "query"),
+            "as the signature has them: {arguments:?}"
         );
         assert!(matches!(&blocks(&json!("{not json}"))[..], [Block::Text(_)]));
         assert!(

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::ordered::Ordered;
+
 use super::text::visible;
 
 /// One step of writing a value.
@@ -25,8 +27,13 @@ const OPEN_ITEMS: usize = 40;
 
 /// The tokens of a value, at most about three thousand; the last one says when there were more.
 pub(crate) fn tokens(value: &Value) -> Vec<Token> {
+    ordered(&Ordered::from(value))
+}
+
+/// The same of a value that kept the order of its keys.
+pub(crate) fn ordered(value: &Ordered) -> Vec<Token> {
     enum Step<'a> {
-        Value(String, &'a Value, usize),
+        Value(String, &'a Ordered, usize),
         Close,
     }
     let mut out = Vec::new();
@@ -52,10 +59,10 @@ pub(crate) fn tokens(value: &Value) -> Vec<Token> {
         }
         let open = |length: usize| depth < OPEN_LEVELS && length <= OPEN_ITEMS;
         match value {
-            Value::Array(items) if !items.is_empty() => {
+            Ordered::Array(items) if !items.is_empty() => {
                 out.push(Token::Open {
                     key,
-                    bracket: "[ ]",
+                    bracket: "[…]",
                     note: super::format::plural(items.len() as u64, "item"),
                     open: open(items.len()),
                 });
@@ -64,10 +71,10 @@ pub(crate) fn tokens(value: &Value) -> Vec<Token> {
                     items.iter().enumerate().rev().map(|(index, item)| Step::Value(index.to_string(), item, depth + 1)),
                 );
             }
-            Value::Object(map) if !map.is_empty() => {
+            Ordered::Object(map) if !map.is_empty() => {
                 out.push(Token::Open {
                     key,
-                    bracket: "{ }",
+                    bracket: "{…}",
                     note: super::format::plural(map.len() as u64, "key"),
                     open: open(map.len()),
                 });
@@ -76,11 +83,13 @@ pub(crate) fn tokens(value: &Value) -> Vec<Token> {
                     map.iter().rev().map(|(name, item)| Step::Value(visible(name).into_owned(), item, depth + 1)),
                 );
             }
-            leaf => out.push(Token::Leaf { key, text: text(leaf), class: class(leaf) }),
+            Ordered::Array(_) => out.push(Token::Leaf { key, text: "[]".to_owned(), class: "n" }),
+            Ordered::Object(_) => out.push(Token::Leaf { key, text: "{}".to_owned(), class: "n" }),
+            Ordered::Leaf(leaf) => out.push(Token::Leaf { key, text: text(leaf), class: class(leaf) }),
         }
     }
     // The braces around a whole object say nothing: its keys already do.
-    if value.is_object() && matches!(out.first(), Some(Token::Open { .. })) {
+    if matches!(value, Ordered::Object(_)) && matches!(out.first(), Some(Token::Open { .. })) {
         out.remove(0);
         out.pop();
     }
@@ -130,6 +139,21 @@ mod tests {
             assert_eq!(balance, 0);
             assert!(tokens.len() < 2 * MOST_TOKENS);
         }
+    }
+
+    #[test]
+    fn keys_stay_in_the_order_in_which_they_came() {
+        let value: Ordered =
+            serde_json::from_str(r#"{"query": "moons", "limit": 8, "also": {"z": [], "a": {}}}"#).unwrap();
+        let keys: Vec<String> = ordered(&value)
+            .into_iter()
+            .filter_map(|token| match token {
+                Token::Open { key, .. } => Some(key),
+                Token::Leaf { key, text, .. } => Some(format!("{key}={text}")),
+                Token::Close => None,
+            })
+            .collect();
+        assert_eq!(keys, ["query=moons", "limit=8", "also", "z=[]", "a={}"]);
     }
 
     #[test]

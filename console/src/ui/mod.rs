@@ -13,6 +13,7 @@ mod json;
 mod list;
 mod live;
 mod map;
+mod ordered;
 mod panel;
 mod sample;
 mod session;
