@@ -1,5 +1,7 @@
 //! The one-idea programs below `examples/examples` run, and stay short.
 
+#[path = "../examples/export_hook.rs"]
+mod export_hook;
 #[path = "../examples/opentelemetry.rs"]
 mod opentelemetry;
 #[path = "../examples/traced_test.rs"]
@@ -10,6 +12,7 @@ mod tracing_spans;
 /// One after the other: a process has one pipeline.
 #[test]
 fn each_program_runs() -> Result<(), Box<dyn std::error::Error>> {
+    export_hook::main()?;
     opentelemetry::main()?;
     traced_test::main();
     tracing_spans::main()?;

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use futures::future::join_all;
-use galileo::export::Memory;
+use galileo::export::{HookRecord, Memory, Moment, Pass};
+use galileo::model::Field;
 use galileo::prelude::*;
 use galileo::testing::{self, Trace};
-use galileo::{Config, Context, Outcome, Span, SpanType, current_span};
+use galileo::{Config, Context, Mode, Outcome, Span, SpanType, current_span};
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Those that start a pipeline, of which a process has one.
@@ -334,4 +335,65 @@ fn a_future_that_is_not_polled_to_its_end_leaves_nothing_behind() {
     drop(run);
     let (_, trace) = testing::run(|| retrieve("other", 1));
     trace.span_count(1);
+}
+
+#[test]
+fn an_export_hook_sees_changes_and_leaves_out_in_every_mode() {
+    let _turn = PIPELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    for mode in [Mode::Batch, Mode::Distributed] {
+        let memory = Memory::new();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = seen.clone();
+        let guard = Config::builder()
+            .without_dotenv()
+            .mode(mode)
+            .export_hook(move |record: &mut HookRecord<'_>| {
+                told.lock().unwrap().push(format!("{:?} {}", record.moment(), record.name()));
+                match (record.moment(), record.name()) {
+                    (Moment::Start, "middle" | "noise") => return Pass::Drop,
+                    (Moment::Start, "leaf") => {
+                        record.set(Field::Metadata, "seen", "yes").map_text(Field::Input, |text| text.to_uppercase());
+                    }
+                    (Moment::Addition, _) => {
+                        record.retain(|part| part.field != Field::Tag || part.text() != "private");
+                    }
+                    (Moment::End(_), "leaf") => {
+                        record.set(Field::Output, "", json!({"n": 2}));
+                    }
+                    (Moment::End(_), "angry") => panic!("a hook that panics costs nothing"),
+                    _ => {}
+                }
+                Pass::Keep
+            })
+            .exporter(memory.clone())
+            .init()
+            .unwrap();
+        Span::workflow("root").in_scope(|| {
+            Span::workflow("middle").in_scope(|| {
+                Span::tool("leaf").input(json!({"a": ["b"]})).in_scope(|| {
+                    current_span().tag("private").tag("public");
+                });
+                current_span().tag("lost");
+            });
+            Span::tool("angry").input("as it was").in_scope(|| ());
+        });
+        Span::workflow("noise").in_scope(|| Span::tool("under noise").in_scope(|| ()));
+        let report = guard.shutdown(Duration::from_secs(20));
+        let spans = memory.spans();
+        let find = |name: &str| spans.iter().find(|span| span.name == name);
+        let leaf = find("leaf").unwrap();
+        assert_eq!(leaf.parent_id, Some(find("root").unwrap().span_id), "children move up");
+        assert_eq!(leaf.input, Some(json!({"a": ["B"]})));
+        assert_eq!((&leaf.output, &leaf.metadata["seen"]), (&Some(json!({"n": 2})), &json!("yes")));
+        assert_eq!(leaf.tags, ["public"]);
+        assert_eq!(find("angry").unwrap().input, Some(json!("as it was")));
+        let moved = find("under noise").unwrap();
+        assert!(moved.parent_id.is_none() && moved.is_entry, "the first one that is left begins the trace");
+        assert!(find("middle").is_none() && find("noise").is_none());
+        let dropped = report.dropped.by(galileo::DropReason::Filtered);
+        assert_eq!((report.accepted, report.delivered, dropped), (6, 4, 2), "{mode:?} {report:?}");
+        let seen = seen.lock().unwrap();
+        assert!(seen.contains(&"Addition leaf".to_owned()) && seen.contains(&"End(Ok) root".to_owned()), "{seen:?}");
+        assert!(!seen.iter().any(|line| line.ends_with("middle") && !line.starts_with("Start")), "{seen:?}");
+    }
 }

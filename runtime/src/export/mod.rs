@@ -26,6 +26,7 @@ pub(crate) mod semconv;
 pub(crate) mod transport;
 
 pub use crate::pipeline::exporter::{ExportError, Exporter, Outcomes, SpanRecord};
+pub use crate::pipeline::hook::{HookRecord, Moment, Pass};
 pub use data::{EventData, SpanData};
 pub use memory::Memory;
 pub use pretty::Pretty;

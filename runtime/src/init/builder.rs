@@ -9,7 +9,8 @@ use super::guard::Guard;
 use super::running;
 use crate::config::{self, LogLevel, Mode, RedactionRule, Secret, Settings, Source, SpoolMode, var};
 use crate::error::InitError;
-use crate::export::Exporter;
+use crate::export::{Exporter, HookRecord, Pass};
+use crate::pipeline::hook::Hook;
 use crate::propagation::Propagators;
 use crate::sampling::Sampler;
 
@@ -58,6 +59,7 @@ pub struct ConfigBuilder {
     pub(super) propagators: Option<Propagators>,
     pub(super) sampler: Option<Sampler>,
     pub(super) redaction: Vec<RedactionRule>,
+    pub(super) hook: Option<Hook>,
     #[cfg(all(unix, feature = "signal"))]
     pub(super) flush_on_signal: bool,
     dotenv: Dotenv,
@@ -215,6 +217,16 @@ impl ConfigBuilder {
     /// The longest captured value in bytes (`GALILEO_MAX_VALUE_BYTES`).
     pub fn max_value_bytes(self, bytes: usize) -> Self {
         self.set(var::MAX_VALUE_BYTES.name, bytes.to_string())
+    }
+
+    /// A look at everything that is recorded, on the worker and before any exporter has it: inspect, change, leave out. Spans that are
+    /// left out are counted as [`DropReason::Filtered`](crate::DropReason::Filtered).
+    ///
+    /// A span that called other services should stay, because their spans name it. With `GALILEO_SPOOL=always` what is written in
+    /// advance has not passed the hook.
+    pub fn export_hook(mut self, hook: impl FnMut(&mut HookRecord<'_>) -> Pass + Send + 'static) -> Self {
+        self.hook = Some(Hook::new(hook));
+        self
     }
 
     /// One more rule for what is masked in captured values, beside the well-known shapes that `GALILEO_REDACT_VALUES` stands for.

@@ -10,6 +10,7 @@ use crate::config::{Mode, PropagatorKind, RedactionRule, SamplingSettings, Servi
 use crate::diag;
 use crate::error::InitError;
 use crate::http::{AllowedHosts, allow_hosts};
+use crate::pipeline::hook::Hook;
 use crate::pipeline::queue::Queue;
 use crate::pipeline::redact::Redaction;
 use crate::pipeline::spool::Journal;
@@ -39,6 +40,7 @@ pub(super) struct Running {
 struct Plan {
     settings: Settings,
     redaction: Vec<RedactionRule>,
+    hook: Option<Hook>,
     /// The program gave exporters of its own, of which there is only one each.
     has_own_exporters: bool,
 }
@@ -111,8 +113,8 @@ pub(super) fn start(settings: Settings, builder: ConfigBuilder) -> Result<Guard,
     if builder.flush_on_signal {
         super::signal::watch(settings.flush_timeout);
     }
-    let ConfigBuilder { exporters, propagators, sampler, redaction, .. } = builder;
-    let plan = Arc::new(Plan { settings: settings.clone(), redaction, has_own_exporters: !exporters.is_empty() });
+    let ConfigBuilder { exporters, propagators, sampler, redaction, hook, .. } = builder;
+    let plan = Arc::new(Plan { settings: settings.clone(), redaction, hook, has_own_exporters: !exporters.is_empty() });
     let mut started = Running { id, worker: None, mode: settings.mode, service, plan };
     if settings.recording {
         let destinations = destinations::all(&settings, exporters, &started.service)?;
@@ -155,7 +157,7 @@ fn start_worker(
     let waker = Waker::new();
     let queue = Queue::new(generation, settings.limits.queue / HAND_OFF_SHARE, waker.callback()).with_journal(journal);
     let memory = settings.limits.queue - settings.limits.queue / HAND_OFF_SHARE;
-    let rules = Rules { memory, redaction, spool: settings.spool.clone() };
+    let rules = Rules { memory, redaction, hook: plan.hook.clone(), spool: settings.spool.clone() };
     match Worker::start(Arc::new(queue), waker, destinations.all, rules) {
         Ok(worker) => Some(Arc::new(worker)),
         Err(error) => {

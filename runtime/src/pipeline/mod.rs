@@ -14,6 +14,7 @@ pub(crate) mod flush;
 pub(crate) mod fork;
 pub(crate) mod gate;
 pub(crate) mod global;
+pub(crate) mod hook;
 mod os;
 pub(crate) mod queue;
 pub(crate) mod record;

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::destination::Destination;
+use super::hook::{Gate, Hook, Passed};
 use super::queue::Queue;
 use super::record::{Kind, Record};
 use super::redact::Redaction;
@@ -73,6 +74,8 @@ pub(crate) struct Rules {
     pub(crate) memory: usize,
     /// What is masked in values; nothing here when the callers have done it.
     pub(crate) redaction: Option<Redaction>,
+    /// The program's own look at what is recorded.
+    pub(crate) hook: Option<Hook>,
     /// Where processes that were killed may have left spans.
     pub(crate) spool: SpoolSettings,
 }
@@ -184,6 +187,14 @@ impl Worker {
     }
 }
 
+/// The hook left a span out; each destination has it in its account.
+fn leave_out(destinations: &[Box<dyn Destination>]) {
+    for destination in destinations {
+        destination.counters().accept(1);
+        destination.counters().drop_spans(DropReason::Filtered, 1);
+    }
+}
+
 /// What runs on the thread.
 struct LookAfter {
     queue: Arc<Queue>,
@@ -199,6 +210,7 @@ struct LookAfter {
     memory: usize,
     keeper: Option<Keeper>,
     spool: SpoolSettings,
+    gate: Option<Gate>,
 }
 
 impl LookAfter {
@@ -222,6 +234,7 @@ impl LookAfter {
             memory: rules.memory,
             keeper,
             spool: rules.spool,
+            gate: rules.hook.map(Gate::new),
         }
     }
 
@@ -294,11 +307,28 @@ impl LookAfter {
         #[cfg(feature = "testing")]
         let watched = super::watch::is_open().then(|| self.store.redaction().cloned());
         let (store, changes, destinations) = (&mut self.store, &mut self.changes, &self.destinations);
+        let gate = &mut self.gate;
         let count = self.queue.drain(|record| {
             #[cfg(feature = "testing")]
             if let Some(redaction) = &watched {
                 super::watch::see(record, redaction.as_ref());
             }
+            let passed;
+            let record = match gate.as_mut().map(|gate| gate.pass(record, store.redaction())) {
+                None => record,
+                Some(Passed::Record(changed)) => {
+                    passed = changed;
+                    &passed
+                }
+                Some(Passed::Nothing { span }) => {
+                    if span {
+                        leave_out(destinations);
+                        // What was written of it in advance is not needed any more.
+                        store.freed().into_iter().for_each(|freed| freed.push(record.header.span));
+                    }
+                    return;
+                }
+            };
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(test)]
                 super::failpoint::hit("take");

@@ -96,7 +96,6 @@ impl Store {
     }
 
     /// What is masked as it comes in.
-    #[cfg(feature = "testing")]
     pub(crate) fn redaction(&self) -> Option<&Redaction> {
         self.redaction.as_ref()
     }
