@@ -106,6 +106,18 @@ pub async fn serve(
         .await
         .unwrap_or(Err(StoreError::Stopped))
         .map_err(ServeError::Store)?;
+    if let Some(recovered) = state.store.recovered() {
+        // Whoever looks after this console reads it there, if anybody does.
+        let _ = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!(
+                "the database was damaged: {} traces with {} spans could be read and are kept; the damaged file is {}\n",
+                recovered.traces,
+                recovered.spans,
+                recovered.moved_to.display()
+            ),
+        );
+    }
     state.port = listener.local_addr().ok().map(|address| address.port());
     state.forwards =
         forward::Forwards::register(&state.store, &state.config.forward).await.map_err(ServeError::Store)?;

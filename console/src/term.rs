@@ -44,6 +44,16 @@ pub fn render_tree(view: &TraceView) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    for skew in &view.skews {
+        let way = if skew.ahead_ns > 0 { "ahead" } else { "behind" };
+        let _ = writeln!(
+            text,
+            "clock of {}: about {} {way}, judged by calls from {}; times are shown as recorded",
+            visible(&skew.service),
+            duration_text(skew.ahead_ns.abs()),
+            visible(&skew.against)
+        );
+    }
     text
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: what CI runs after the README's test command.
 
 use crate::run::{Outcome, cargo, execute, program, target_dir};
-use crate::{check, crates, interop, peers};
+use crate::{check, crates, interop, kills, peers};
 
 /// Which lanes need something that is not in the repository.
 #[derive(clap::Args)]
@@ -16,6 +16,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     check::run()?;
     crates::run()?;
     execute(cargo().args(["run", "--", "--once"]))?;
+    kills::quick()?;
     microservices()?;
     interop::run(&options.interop)?;
     peers::quick()?;

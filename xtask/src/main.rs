@@ -13,6 +13,7 @@ mod crates;
 mod full;
 mod fuzz;
 mod interop;
+mod kills;
 mod peers;
 mod picture;
 mod release;
@@ -47,6 +48,8 @@ enum Lane {
     Fuzz(fuzz::Options),
     /// The reference Python SDK against this repository's console and services, and this SDK against a strict stub
     Interop(interop::Options),
+    /// A console that is killed again and again; nothing that it acknowledged may be lost
+    Kills(kills::Options),
     /// Other people's programs, installed by name, against this repository's
     Peers(peers::Options),
     /// Photographs the page of a quickstart trace for the README
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Lane::Full(options) => full::run(&options),
         Lane::Fuzz(options) => fuzz::run(&options),
         Lane::Interop(options) => interop::run(&options),
+        Lane::Kills(options) => kills::run(&options),
         Lane::Peers(options) => peers::run(&options),
         Lane::Release(options) => release::run(&options),
         Lane::Roads(options) => roads::run(&options),

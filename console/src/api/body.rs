@@ -1,4 +1,4 @@
-//! Request bodies: bounded in size before and after inflation, one layer of gzip or none.
+//! Request bodies: bounded in size before and after inflation, one layer of gzip or zstd or none.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -55,21 +55,20 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
         match request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()) {
             None => None,
             Some(encoding) if encoding == b"identity" => None,
-            Some(encoding) if encoding == b"gzip" || encoding == b"x-gzip" => Some(()),
+            Some(encoding) if encoding == b"gzip" || encoding == b"x-gzip" => Some(Encoding::Gzip),
+            Some(encoding) if encoding == b"zstd" => Some(Encoding::Zstd),
             Some(_) => {
                 return Err(ApiError::status(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "the body may be encoded with gzip or not at all",
+                    "the body may be encoded with gzip, with zstd or not at all",
                 ));
             }
         };
     let slow = |_| ApiError::status(StatusCode::REQUEST_TIMEOUT, "the body came too slowly");
     let bytes = tokio::time::timeout(BODY, collect(request.into_body())).await.map_err(slow)??;
-    if encoding.is_none() {
-        return Ok(bytes);
-    }
+    let Some(encoding) = encoding else { return Ok(bytes) };
     let _permit = INFLATING.acquire().await;
-    tokio::task::spawn_blocking(move || inflate(&bytes))
+    tokio::task::spawn_blocking(move || inflate(encoding, &bytes))
         .await
         .unwrap_or_else(|_| Err(ApiError::status(StatusCode::INTERNAL_SERVER_ERROR, "the body could not be read")))
 }
@@ -92,14 +91,37 @@ async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
     if size > LIMIT { Err(too_large()) } else { Ok(kept.into()) }
 }
 
-fn inflate(bytes: &[u8]) -> Result<Bytes, ApiError> {
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Gzip,
+    Zstd,
+}
+
+fn inflate(encoding: Encoding, bytes: &[u8]) -> Result<Bytes, ApiError> {
     let limit = LIMIT.min(RATIO_FROM.max(bytes.len().saturating_mul(RATIO)));
     let mut inflated = Vec::new();
-    MultiGzDecoder::new(bytes)
-        .take(limit as u64 + 1)
-        .read_to_end(&mut inflated)
-        .map_err(|_| ApiError::status(StatusCode::BAD_REQUEST, "the body is not gzip"))?;
-    if inflated.len() > limit { Err(too_large()) } else { Ok(inflated.into()) }
+    let read = match encoding {
+        Encoding::Gzip => MultiGzDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut inflated).is_ok(),
+        Encoding::Zstd => frames(bytes, limit, &mut inflated),
+    };
+    match (read, encoding) {
+        _ if inflated.len() > limit => Err(too_large()),
+        (true, _) => Ok(inflated.into()),
+        (false, Encoding::Gzip) => Err(ApiError::status(StatusCode::BAD_REQUEST, "the body is not gzip")),
+        (false, Encoding::Zstd) => Err(ApiError::status(StatusCode::BAD_REQUEST, "the body is not zstd")),
+    }
+}
+
+/// Inflates one frame after the other, a byte beyond the limit at most.
+fn frames(mut bytes: &[u8], limit: usize, inflated: &mut Vec<u8>) -> bool {
+    while !bytes.is_empty() && inflated.len() <= limit {
+        let left = (limit - inflated.len()) as u64 + 1;
+        let Ok(frame) = ruzstd::decoding::StreamingDecoder::new(&mut bytes) else { return false };
+        if frame.take(left).read_to_end(inflated).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 fn too_large() -> ApiError {

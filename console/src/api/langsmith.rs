@@ -14,7 +14,7 @@ use crate::model::Sources;
 use crate::store::{Part, SpanPart, SpanUpdate};
 use crate::time::now_ns;
 
-/// What the server can do. Compression by zstd is not offered, and clients that ask first do not use it then.
+/// What the server can do.
 pub(super) async fn info() -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -23,7 +23,7 @@ pub(super) async fn info() -> Json<Value> {
             "use_multipart_endpoint": true, "scale_up_qsize_trigger": 1000, "scale_up_nthreads_limit": 16, "scale_down_nempty_trigger": 4,
             "size_limit": 100, "size_limit_bytes": body::LIMIT,
         },
-        "instance_flags": {"gzip_body_enabled": true, "zstd_compression_enabled": false},
+        "instance_flags": {"gzip_body_enabled": true, "zstd_compression_enabled": true},
     }))
 }
 

@@ -14,7 +14,7 @@ use crate::AppState;
 use crate::doctor::{Check, stored};
 use crate::forward::ForwardStatus;
 use crate::model::{Depth, TraceQuery};
-use crate::store::Pruned;
+use crate::store::{Pruned, Recovered};
 use crate::time::now_ns;
 
 /// What to keep; at least one is needed, so that an empty request deletes nothing.
@@ -49,14 +49,26 @@ pub(super) struct Status {
     /// Bytes that the traces take.
     database_bytes: i64,
     traces: i64,
+    /// Traces that the text index does not hold yet.
+    unindexed: i64,
+    /// What could be saved, when the database was found to be damaged at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovered: Option<Recovered>,
     forward: Vec<ForwardStatus>,
 }
 
 /// `GET /api/console/status`
 pub(super) async fn status(State(state): State<AppState>) -> Result<Json<Status>, ApiError> {
     let forward = state.forwards.status(&state.store).await?;
-    let (database_bytes, traces) = state.store.size().await?;
-    Ok(Json(Status { version: env!("CARGO_PKG_VERSION"), database_bytes, traces, forward }))
+    let (database_bytes, traces, unindexed) = state.store.size().await?;
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        database_bytes,
+        traces,
+        unindexed,
+        recovered: state.store.recovered().cloned(),
+        forward,
+    }))
 }
 
 /// `GET /api/console/doctor`: what the stored traces tell about missing links and spans.

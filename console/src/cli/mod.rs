@@ -1,6 +1,7 @@
 //! The `galileo-console` command: one file for each subcommand.
 
 mod client;
+mod complete;
 mod doctor;
 mod file;
 mod insights;
@@ -46,6 +47,11 @@ enum Command {
     Import(file::Import),
     /// Forget old traces now.
     Prune(prune::Prune),
+    /// Print the completions of a shell.
+    Completions(complete::Completions),
+    /// Print the manual page.
+    #[command(name = "man")]
+    Manual(complete::Manual),
 }
 
 /// What went wrong, for the person at the terminal.
@@ -80,6 +86,8 @@ pub fn main() -> ExitCode {
             Command::Export(export) => export.run().await,
             Command::Import(import) => import.run().await,
             Command::Prune(prune) => prune.run().await,
+            Command::Completions(completions) => completions.run(),
+            Command::Manual(manual) => manual.run(),
         }
     });
     // Reads that are still going on do not hold up the exit.

@@ -67,7 +67,7 @@ fn view(rows: &[Row]) -> TraceView {
         output_preview: String::new(),
         version: 0,
     };
-    TraceView { summary, detail: Detail::default(), spans }
+    TraceView { summary, detail: Detail::default(), spans, skews: Vec::new() }
 }
 
 fn id(index: usize) -> Id {

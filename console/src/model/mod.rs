@@ -14,4 +14,4 @@ pub use id::{Id, NotAnId};
 pub use query::{Cursor, Page, TraceQuery};
 pub use scope::{LogStream, Project, Session, SessionSummary};
 pub use span::{Detail, Orphan, Outcome, Sources, SpanNode, SpanType, SpanView, Tokens};
-pub use trace::{Change, Depth, Failure, TraceSummary, TraceView};
+pub use trace::{Change, Depth, Failure, Skew, TraceSummary, TraceView};

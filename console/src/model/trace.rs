@@ -59,6 +59,22 @@ pub struct TraceView {
     /// All spans, each before its descendants, siblings by start: the order in which a tree is drawn.
     /// Nesting is by index, so that no depth of a tree can exhaust a stack.
     pub spans: Vec<SpanNode>,
+    /// Services whose clocks are off, as far as calls tell. Times stay as they were recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skews: Vec<Skew>,
+}
+
+/// How far the clock of a service is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skew {
+    /// The service.
+    pub service: String,
+    /// The service that called it, by whose spans this is known.
+    pub against: String,
+    /// How far its clock is ahead of that of the service at the root; negative when it is behind.
+    pub ahead_ns: i64,
+    /// Calls that the estimate is made from.
+    pub calls: u64,
 }
 
 impl TraceView {

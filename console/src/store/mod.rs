@@ -6,17 +6,24 @@
 mod catalog;
 mod facet;
 mod failure;
+mod leaf;
 mod list;
 mod merge;
+#[cfg(test)]
+mod mix_tests;
 mod outbox;
 mod part;
 mod queue;
+mod recover;
+#[cfg(test)]
+mod recover_tests;
 mod retention;
 mod row;
 mod schema;
 mod search;
 pub(crate) mod service;
 mod session;
+mod skew;
 mod span_table;
 #[cfg(test)]
 mod tests;
@@ -37,6 +44,7 @@ use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
 pub(crate) use catalog::{NewSession, Target};
+pub use recover::Recovered;
 pub use retention::Pruned;
 
 pub(crate) use merge::{Level, Rank, Record};
@@ -80,6 +88,8 @@ pub enum StoreError {
         /// The newest version known here.
         known: usize,
     },
+    /// The file is damaged.
+    Damaged,
     /// The store is shutting down.
     Stopped,
 }
@@ -102,6 +112,17 @@ impl StoreError {
         }
     }
 
+    /// Whether the file is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            StoreError::Sqlite(error) => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+            StoreError::Damaged => true,
+            _ => false,
+        }
+    }
+
     /// Whether the question took too long.
     #[must_use]
     pub fn is_too_slow(&self) -> bool {
@@ -118,6 +139,7 @@ impl fmt::Display for StoreError {
                 f,
                 "the database has version {found}, this console knows up to {known}\nuse a newer galileo-console or another `--db`"
             ),
+            StoreError::Damaged => f.write_str("the database is damaged"),
             StoreError::Stopped => f.write_str("the console is shutting down"),
         }
     }
@@ -142,6 +164,9 @@ struct Inner {
     changes: broadcast::Sender<Change>,
     readers: Readers,
     first_span: i64,
+    recovered: Option<Recovered>,
+    /// The file, for a note beside it when it turns out to be damaged.
+    path: Option<PathBuf>,
 }
 
 /// A file has readers of its own; a database in memory has one connection, which reads between two commits.
@@ -165,7 +190,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be made or read, or a newer console wrote it.
     pub fn open(path: Option<&Path>) -> Result<Store, StoreError> {
-        let connection = schema::open_writer(path)?;
+        let (connection, recovered) = match path {
+            Some(path) => recover::open(path)?,
+            None => (schema::open_writer(None)?, None),
+        };
         let first_span = connection.query_row("SELECT COALESCE(MAX(no), 0) FROM spans", [], |row| row.get(0))?;
         let writer = Arc::new(WriterCell(Mutex::new(Writer::new(connection)?)));
         let readers = match path {
@@ -184,7 +212,26 @@ impl Store {
             .name("console-writer".into())
             .spawn(move || queue::run(&writer, &queue, &sender))
             .map_err(|source| StoreError::folder(Path::new("thread"), source))?;
-        Ok(Store { inner: Arc::new(Inner { jobs, changes, readers, first_span }) })
+        Ok(Store {
+            inner: Arc::new(Inner { jobs, changes, readers, first_span, recovered, path: path.map(Path::to_owned) }),
+        })
+    }
+
+    /// What could be saved, when the database was found to be damaged and was replaced.
+    #[must_use]
+    pub fn recovered(&self) -> Option<&Recovered> {
+        self.inner.recovered.as_ref()
+    }
+
+    /// Leaves a note when the file is damaged, so that the next start moves it aside.
+    fn note_damage<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let (Err(error), Some(path)) = (&result, &self.inner.path)
+            && error.is_damage()
+        {
+            // Without the note the next start finds the damage by itself when it is near enough.
+            let _ = std::fs::write(recover::marker(path), "");
+        }
+        result
     }
 
     /// The number of the newest span when the store was opened.
@@ -207,7 +254,7 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         let job = queue::FnJob { run: work, value: None, reply };
         self.inner.jobs.send(Box::new(job)).map_err(|_| StoreError::Stopped)?;
-        answer.await.unwrap_or(Err(StoreError::Stopped))
+        self.note_damage(answer.await.unwrap_or(Err(StoreError::Stopped)))
     }
 
     /// Runs `work` on a connection for reading, on a thread where it may block.
@@ -217,7 +264,8 @@ impl Store {
         T: Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        tokio::task::spawn_blocking(move || inner.readers.with(work)).await.unwrap_or(Err(StoreError::Stopped))
+        let result = tokio::task::spawn_blocking(move || inner.readers.with(work)).await;
+        self.note_damage(result.unwrap_or(Err(StoreError::Stopped)))
     }
 
     /// One page of traces, newest first.

@@ -20,11 +20,12 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Bytes in use, and how many traces there are.
-    pub(crate) async fn size(&self) -> Result<(i64, i64), StoreError> {
+    /// Bytes in use, how many traces there are, and how many of them the text index does not hold yet.
+    pub(crate) async fn size(&self) -> Result<(i64, i64, i64), StoreError> {
         self.read(|connection| {
-            let traces = connection.query_row("SELECT COUNT(*) FROM traces", [], |row| row.get(0))?;
-            Ok((used_bytes(connection)?, traces))
+            let count = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
+            let unindexed = count("SELECT COUNT(*) FROM unindexed")?;
+            Ok((used_bytes(connection)?, count("SELECT COUNT(*) FROM traces")?, unindexed))
         })
         .await
     }

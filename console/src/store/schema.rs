@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// Each step brings a database from the version of its index to the next one. Steps are only ever added.
-const MIGRATIONS: [&str; 4] = ["
+pub(super) const MIGRATIONS: [&str; 4] = ["
     CREATE TABLE projects (
         no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL
     );
@@ -82,6 +82,22 @@ const MIGRATIONS: [&str; 4] = ["
         value_no INTEGER NOT NULL, start_ns INTEGER NOT NULL, trace_no INTEGER NOT NULL, PRIMARY KEY (value_no, start_ns, trace_no)
     ) WITHOUT ROWID;
     ALTER TABLE traces ADD COLUMN types INTEGER NOT NULL DEFAULT 0;
+    -- What a scan over the list compares stands in the index.
+    DROP INDEX traces_start;
+    CREATE INDEX traces_start ON traces (start_ns, id, end_ns, tokens_total);
+    -- Keys are random. By groups of 65,536 spans, the pages that writing touches stay few, however many spans there are.
+    DROP INDEX spans_key;
+    CREATE INDEX spans_key ON spans (no >> 16, key);
+    CREATE INDEX spans_place ON spans (project_no, start_ns);
+    -- Full text: see `text`.
+    CREATE VIRTUAL TABLE texts USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0');
+    CREATE TABLE indexed (trace_no INTEGER PRIMARY KEY, documents INTEGER NOT NULL);
+    CREATE TABLE unindexed (trace_no INTEGER PRIMARY KEY, since INTEGER NOT NULL);
+"];
+
+/// What is derived from spans and traces, made anew: facets, and the list of what the text index lacks. Follows the migration that
+/// brought those tables, and every recovery.
+pub(super) const REBUILD: &str = "
     UPDATE traces SET types = COALESCE((SELECT SUM(DISTINCT CASE type WHEN 'workflow' THEN 1 WHEN 'agent' THEN 2 WHEN 'llm' THEN 4
         WHEN 'retriever' THEN 8 WHEN 'tool' THEN 16 ELSE 32 END) FROM spans WHERE trace_no = traces.no), 0);
     CREATE TEMP TABLE had (kind, value, start_ns, trace_no);
@@ -94,19 +110,23 @@ const MIGRATIONS: [&str; 4] = ["
     INSERT INTO facet_values (kind, value) SELECT DISTINCT kind, CAST(value AS TEXT) FROM had;
     INSERT INTO facets SELECT DISTINCT v.no, h.start_ns, h.trace_no FROM had h JOIN facet_values v ON v.kind = h.kind AND v.value = CAST(h.value AS TEXT);
     DROP TABLE temp.had;
-    -- What a scan over the list compares stands in the index.
-    DROP INDEX traces_start;
-    CREATE INDEX traces_start ON traces (start_ns, id, end_ns, tokens_total);
-    -- Keys are random. By groups of 65,536 spans, the pages that writing touches stay few, however many spans there are.
-    DROP INDEX spans_key;
-    CREATE INDEX spans_key ON spans (no >> 16, key);
-    CREATE INDEX spans_place ON spans (project_no, start_ns);
-    -- Full text: see `text`.
-    CREATE VIRTUAL TABLE texts USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0');
-    CREATE TABLE indexed (trace_no INTEGER PRIMARY KEY, documents INTEGER NOT NULL);
-    CREATE TABLE unindexed (trace_no INTEGER PRIMARY KEY, since INTEGER NOT NULL);
-    INSERT INTO unindexed SELECT no, 0 FROM traces;
-"];
+    INSERT OR REPLACE INTO unindexed SELECT no, 0 FROM traces;
+";
+
+/// After a recovery: what refers to rows that could not be read goes, and the sums of traces are those of the spans that are left.
+pub(super) const AFTER_RECOVERY: &str = "
+    INSERT OR IGNORE INTO projects (no, id, name, created_ns) SELECT DISTINCT project_no, randomblob(16), 'recovered ' || project_no, 0 FROM traces WHERE project_no NOT IN (SELECT no FROM projects);
+    INSERT OR IGNORE INTO streams (no, id, project_no, name, experiment, created_ns) SELECT DISTINCT stream_no, randomblob(16), project_no, 'recovered ' || stream_no, 0, 0 FROM traces WHERE stream_no NOT IN (SELECT no FROM streams);
+    DELETE FROM spans WHERE trace_no NOT IN (SELECT no FROM traces);
+    UPDATE targets SET forgotten = forgotten + (SELECT COUNT(*) FROM outbox WHERE target_no = targets.no AND span_no NOT IN (SELECT no FROM spans));
+    DELETE FROM outbox WHERE span_no NOT IN (SELECT no FROM spans);
+    UPDATE targets SET forgotten = accepted - delivered - rejected - looped - (SELECT COUNT(*) FROM outbox WHERE target_no = targets.no);
+    UPDATE traces SET span_count = (SELECT COUNT(*) FROM spans WHERE trace_no = traces.no), open_count = (SELECT COUNT(*) FROM spans WHERE trace_no = traces.no AND NOT ended),
+        error_count = (SELECT COUNT(*) FROM spans WHERE trace_no = traces.no AND outcome IN (2, 3));
+";
+
+/// The version whose migration makes the tables of [`REBUILD`].
+const REBUILT: usize = 4;
 
 /// Opens the database for the writer, and creates or migrates it.
 pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError> {
@@ -130,7 +150,7 @@ pub(super) fn open_writer(path: Option<&Path>) -> Result<Connection, StoreError>
     };
     configure(&connection)?;
     connection.execute_batch("PRAGMA wal_autocheckpoint = 4000;")?;
-    migrate(&mut connection)?;
+    migrate(&mut connection, path)?;
     Ok(connection)
 }
 
@@ -150,17 +170,41 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+fn migrate(connection: &mut Connection, path: Option<&Path>) -> Result<(), StoreError> {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? as usize;
     if version > MIGRATIONS.len() {
         return Err(StoreError::Newer { found: version, known: MIGRATIONS.len() });
+    }
+    if version == MIGRATIONS.len() {
+        return Ok(());
+    }
+    if let Some(path) = path.filter(|_| version > 0) {
+        back_up(connection, path, version)?;
     }
     let transaction = connection.transaction()?;
     for step in &MIGRATIONS[version..] {
         transaction.execute_batch(step)?;
     }
+    if version < REBUILT {
+        transaction.execute_batch(REBUILD)?;
+    }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Copies the file as it is before it is changed. The copy of an earlier change goes.
+fn back_up(connection: &Connection, path: &Path, version: usize) -> Result<(), StoreError> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let backup = |version: usize| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".version-{version}.backup"));
+        std::path::PathBuf::from(name)
+    };
+    let to = backup(version);
+    // The mode of the file goes with its content.
+    fs::copy(path, &to).map_err(|source| StoreError::folder(&to, source))?;
+    (1..version).map(backup).for_each(|old| drop(fs::remove_file(old)));
     Ok(())
 }
 

@@ -108,7 +108,17 @@ fn requests() -> Vec<(&'static str, &'static str, &'static str, String)> {
     ]
 }
 
-async fn deliver(store: &Store, requests: &[&(&'static str, &'static str, &'static str, String)]) {
+pub(super) type Request = (&'static str, &'static str, &'static str, String);
+
+pub(super) async fn deliver(store: &Store, requests: &[&Request]) {
+    deliver_all(store, requests).await.unwrap();
+}
+
+pub(super) async fn try_deliver(store: &Store, request: &Request) -> Result<(), StoreError> {
+    deliver_all(store, &[request]).await
+}
+
+async fn deliver_all(store: &Store, requests: &[&Request]) -> Result<(), StoreError> {
     let deliveries: Vec<_> = requests
         .iter()
         .map(|(kind, project, object, body)| {
@@ -134,7 +144,6 @@ async fn deliver(store: &Store, requests: &[&(&'static str, &'static str, &'stat
             Ok(())
         })
         .await
-        .unwrap();
 }
 
 async fn tree(store: &Store) -> TraceView {
@@ -144,10 +153,10 @@ async fn tree(store: &Store) -> TraceView {
 }
 
 /// A small deterministic generator: tests must fail the same way twice.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -12,12 +12,15 @@ use super::facet::{Facet, Kind, Values};
 use super::merge::Record;
 use super::part::Place;
 use super::row::{SpanColumns, SpanKey, duration};
-use super::text;
+use super::{leaf, text};
 use crate::model::{Id, SpanType};
 use crate::time::{now_ns, parse_iso};
 
 /// Names of services that a trace keeps; more than a page can show.
 const SERVICES: usize = 200;
+
+/// Spans of a trace that are read again for its tokens whenever it changes; in a larger one every model's tokens count.
+const NESTED: i64 = 20_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
@@ -75,6 +78,8 @@ pub(super) struct TraceRow {
     stored: (BTreeSet<Facet>, i64),
     /// The first span that was touched in this transaction.
     since: i64,
+    /// Of the spans that this transaction added: those of models, and what all of them name as parents.
+    added: (Vec<i64>, Vec<i64>),
     name: String,
     status_code: Option<i64>,
     start_ns: Option<i64>,
@@ -103,6 +108,7 @@ impl TraceRow {
             types: 0,
             stored: (BTreeSet::new(), 0),
             since: 0,
+            added: (Vec::new(), Vec::new()),
             name: String::new(),
             status_code: None,
             start_ns: None,
@@ -137,6 +143,7 @@ impl TraceRow {
                     types: row.get(24)?,
                     stored: (BTreeSet::new(), 0),
                     since: i64::MAX,
+                    added: (Vec::new(), Vec::new()),
                     name: row.get(4)?,
                     status_code: row.get(9)?,
                     start_ns: row.get(5)?,
@@ -247,6 +254,10 @@ impl TraceRow {
 
     pub(super) fn span_arrived(&mut self, key: SpanKey, columns: &SpanColumns, session: Option<Id>) {
         self.sums.add(Sums::of(columns), 1);
+        if columns.span_type == SpanType::Llm {
+            self.added.0.push(key.key);
+        }
+        self.added.1.extend(columns.parent.map(|parent| parent.key));
         self.widen(key, columns);
         self.spans_session(session);
     }
@@ -321,6 +332,13 @@ impl TraceRow {
         Ok(())
     }
 
+    /// Whether one call of a model may lie within another, so that tokens cannot be added as spans come.
+    fn may_nest(&self) -> bool {
+        let models = self.types & bit(SpanType::Llm) != 0 && self.sums.spans > 1 && self.sums.spans <= NESTED;
+        // All spans of a new trace are known here.
+        models && (!self.fresh || self.added.0.iter().any(|model| self.added.1.contains(model)))
+    }
+
     fn store_facets(&self, connection: &Connection, values: &mut Values) -> Result<(), StoreError> {
         let (mut before, start) = self.stored.clone();
         let mut after = self.facets();
@@ -347,6 +365,11 @@ impl TraceRow {
     ) -> Result<(), StoreError> {
         if self.extremes_stale {
             self.read_extremes(connection)?;
+        }
+        if self.may_nest() {
+            let tokens = leaf::tokens(connection, self.no)?;
+            (self.sums.input, self.sums.output, self.sums.total) =
+                (tokens.input as i64, tokens.output as i64, tokens.total as i64);
         }
         let place = self.place.unwrap_or(Place { project_no: 0, stream_no: 0 });
         let sql = if self.fresh {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::row::{CACHED, ENTRY, ERROR_ORIGIN, SpanKey};
 use super::tree::{self, Loose};
-use super::{StoreError, id_at, list, span_table};
+use super::{StoreError, id_at, list, skew, span_table};
 use crate::model::{Depth, Detail, Id, Orphan, Sources, SpanNode, SpanType, SpanView, Tokens, TraceView};
 
 /// Orphans of one trace that are looked for in other traces.
@@ -44,7 +44,8 @@ pub(super) fn trace(connection: &Connection, id: Id, depth: Depth) -> Result<Opt
             span.orphan = Some(Orphan::ParentInTrace(other));
         }
     }
-    Ok(Some(TraceView { summary, detail, spans }))
+    let skews = skew::estimate(&spans);
+    Ok(Some(TraceView { summary, detail, spans, skews }))
 }
 
 /// The trace that holds a span with this UUID.
