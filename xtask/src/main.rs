@@ -19,6 +19,7 @@ mod picture;
 mod release;
 mod roads;
 mod run;
+mod soak;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores that CI and people call")]
@@ -58,6 +59,8 @@ enum Lane {
     Release(release::Options),
     /// Every framework and client, and headers to and from the packages of others
     Roads(roads::Options),
+    /// Kills, an outage of ten minutes and random faults for as long as one likes
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Lane::Peers(options) => peers::run(&options),
         Lane::Release(options) => release::run(&options),
         Lane::Roads(options) => roads::run(&options),
+        Lane::Soak(options) => soak::run(&options),
         Lane::Picture => picture::run(),
     };
     match result {

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod checklist;
 mod common;
 mod data;
 mod disk;
@@ -15,4 +17,7 @@ mod network;
 mod process;
 #[cfg(unix)]
 mod scenes;
+#[cfg(unix)]
+mod soak;
+#[cfg(unix)]
 mod values;

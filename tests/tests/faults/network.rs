@@ -358,7 +358,6 @@ fn f03_ten_minutes_of_outage_in_real_time() {
 fn f13_a_certificate_that_is_not_right_stops_everything_until_it_is() {
     use crate::process::{command, said};
     use galileo_tests::tls::{Authority, Door, self_signed};
-    let _turn = turn();
     let (authority, stranger) = (Authority::new("known").unwrap(), Authority::new("unknown").unwrap());
     let (folder, backend) = (temporary("f13"), Backend::start());
     std::fs::create_dir_all(&folder).unwrap();
@@ -421,7 +420,6 @@ fn in_a_network_of_its_own(prepare: &str, url: &str, folder: &std::path::Path) -
 #[cfg(unix)]
 fn f14_a_name_that_cannot_be_resolved_costs_no_call_anything() {
     use crate::process::{play, said};
-    let _turn = turn();
     let folder = temporary("f14");
     let fine = |output: &std::process::Output, row: &str| {
         let words = said(output);
@@ -487,7 +485,6 @@ fn f15_refused_unreachable_and_swallowed_connections_are_tried_again() {
 #[cfg(unix)]
 fn f19_a_proxy_is_for_the_outside_world() {
     use crate::process::{command, said};
-    let _turn = turn();
     let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let folder = temporary("f19");
     let play =

@@ -25,6 +25,9 @@ pub(crate) fn play(name: &str, scene: &Scene) {
         "deliver" => deliver(scene),
         "no home" => no_home(scene),
         "overflowing" => overflowing(scene),
+        "inherit" => inherit(scene),
+        "million" => million(scene),
+        "talkative" => talkative(scene),
         "f40" => done(crate::values::f40),
         "f41" => done(crate::values::f41),
         "f42" => done(crate::values::f42),
@@ -242,4 +245,39 @@ fn overflowing(scene: &Scene) {
     let report = guard.shutdown(SHORT);
     balanced(&report);
     say(format_args!("{} {}", report.accepted, report.dropped.total()));
+}
+
+/// Delivers what another process has left.
+fn inherit(scene: &Scene) {
+    // Nobody else adds to these traces.
+    let guard = always(scene).trace_linger(Duration::from_millis(20)).init().unwrap();
+    let report = guard.shutdown(LONG);
+    balanced(&report);
+    say(format_args!("{} {}", report.accepted, report.delivered));
+}
+
+/// Everything that there is to say.
+fn talkative(scene: &Scene) {
+    let guard = config(&scene.url).log_level(galileo::config::LogLevel::Debug).init().unwrap();
+    trace("talk");
+    balanced(&guard.shutdown(SHORT));
+}
+
+/// A million spans, in ten seconds or as fast as the machine can, for a backend that is not there.
+fn million(scene: &Scene) {
+    let guard = config(&scene.url).spool(SpoolMode::OnFailure).spool_dir(&scene.folder).init().unwrap();
+    trace("warm");
+    guard.flush(SHORT);
+    let (before, start) = (peak(), Instant::now());
+    for round in 0..333_333_u64 {
+        trace("nobody is there");
+        if round % 333 == 0 {
+            let due = Duration::from_millis(round / 33);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+    }
+    let grown = peak() - before;
+    let report = guard.shutdown(LONG);
+    balanced(&report);
+    say(format_args!("{grown} KiB more memory at most; {report}"));
 }

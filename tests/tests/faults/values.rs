@@ -12,7 +12,6 @@ use std::rc::Rc;
 #[cfg(unix)]
 fn f39_a_hundred_megabytes_cost_as_much_as_what_is_kept_of_them() {
     use crate::process::{play, said};
-    let _turn = turn();
     let (backend, folder) = (Backend::start(), temporary("f39"));
     let output = play("large", &backend.url(), &folder);
     let words = said(&output);
@@ -366,7 +365,6 @@ fn f49_secrets_are_masked_on_the_wire_and_on_the_disk() {
 #[cfg(unix)]
 fn f45_an_overflow_is_said_once_and_counted() {
     use crate::process::{play, said};
-    let _turn = turn();
     let (backend, folder) = (Backend::start(), temporary("f45"));
     backend.always(Some(Fault::Answer(503, "", "retry-after: 60\r\n")));
     let output = play("overflowing", &backend.url(), &folder);

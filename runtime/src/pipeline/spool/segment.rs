@@ -237,6 +237,30 @@ mod tests {
         }
     }
 
+    /// g16: the same for a segment as large as they are written while memory is short.
+    #[test]
+    #[ignore = "cargo xtask soak"]
+    fn f52_every_cut_and_every_flipped_bit_of_64_kib() {
+        let payloads: Vec<Vec<u8>> = (0..64_u8).map(|n| vec![n; 1000]).collect();
+        let all: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
+        let mut bytes = written(&all);
+        assert!(bytes.len() >= 64_000);
+        for end in 0..bytes.len() {
+            let contents = parse(&bytes[..end]);
+            assert!(payloads.starts_with(&contents.payloads), "cut at {end}");
+            assert_eq!(contents.payloads.len(), end.saturating_sub(FILE_HEADER) / 1008, "cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                bytes[at] ^= 1 << bit;
+                let contents = parse(&bytes);
+                bytes[at] ^= 1 << bit;
+                assert!(contents.damaged > 0, "bit {bit} of byte {at}");
+                assert!(contents.payloads.iter().all(|payload| payloads.contains(payload)), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
     #[test]
     fn f52_foreign_files_other_versions_and_tails_of_zeros_are_damage() {
         let bytes = written(&PAYLOADS);
