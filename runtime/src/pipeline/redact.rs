@@ -14,7 +14,7 @@ const SHORTEST: usize = 15;
 const BLOCK: usize = 8;
 
 /// How a kind of secret begins, and how many token characters follow at least.
-const SHAPES: [(&[u8], usize); 33] = [
+const SHAPES: [(&[u8], usize); 48] = [
     (b"sk-", 16),
     (b"sk_live_", 10),
     (b"sk_test_", 10),
@@ -48,6 +48,21 @@ const SHAPES: [(&[u8], usize); 33] = [
     (b"SG.", 40),
     (b"shpat_", 30),
     (b"EAACEdEose0cBA", 10),
+    (b"r8_", 30),
+    (b"pplx-", 30),
+    (b"tvly-", 20),
+    (b"pcsk_", 30),
+    (b"sq0atp-", 20),
+    (b"key-", 32),
+    (b"dapi", 32),
+    (b"hvs.", 24),
+    (b"glsa_", 30),
+    (b"NRAK-", 20),
+    (b"PMAK-", 30),
+    (b"figd_", 30),
+    (b"lin_api_", 30),
+    (b"ntn_", 30),
+    (b"sbp_", 30),
 ];
 
 /// What is masked in values.
@@ -136,11 +151,14 @@ fn is_key(byte: u8) -> bool {
 }
 
 fn mask_run(text: &mut [u8], start: usize, end: usize) {
-    if text[..start].ends_with(b"earer ") || text[..start].ends_with(b"asic ") {
+    let login = text[..start].ends_with(b"earer ") || text[..start].ends_with(b"asic ");
+    // After these words nearly everything is a secret, but for a word of a language.
+    if login && text[start..end].iter().skip(1).any(|byte| !byte.is_ascii_lowercase() && *byte != b'-') {
         text[start..end].fill(b'*');
         return;
     }
     mask_userinfo(&mut text[start..end]);
+    mask_account_key(&mut text[start..end]);
     let mut at = start;
     while at + SHORTEST <= end {
         let begins = at == start || !is_key(text[at - 1]);
@@ -149,7 +167,9 @@ fn mask_run(text: &mut [u8], start: usize, end: usize) {
             let word = &text[at..at + length];
             let shape =
                 SHAPES.iter().find(|(prefix, least)| word.starts_with(prefix) && length >= prefix.len() + least);
-            if let Some((prefix, _)) = shape {
+            if let Some((prefix, _)) = shape
+                && is_made_up(&word[prefix.len()..])
+            {
                 text[at + prefix.len()..at + length].fill(b'*');
             } else if is_jwt(word) {
                 text[at + 3..at + length].fill(b'*');
@@ -157,6 +177,15 @@ fn mask_run(text: &mut [u8], start: usize, end: usize) {
         }
         at += length.max(1);
     }
+}
+
+/// Whether a machine has chosen the letters: somewhere many stand together, with a digit or a capital among them.
+/// Words of a language that are joined by hyphens do not look like that.
+fn is_made_up(word: &[u8]) -> bool {
+    word.split(|byte| !byte.is_ascii_alphanumeric()).filter(|letters| letters.len() >= 10).any(|letters| {
+        // The first letter of a sentence is a capital as well.
+        letters.iter().skip(1).any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    })
 }
 
 /// Three parts between dots, of which the first two are JSON objects in base64.
@@ -180,6 +209,14 @@ fn mask_userinfo(run: &mut [u8]) {
     }
 }
 
+/// The key in `AccountKey=..` of a connection string.
+fn mask_account_key(run: &mut [u8]) {
+    const NAME: &[u8] = b"AccountKey=";
+    if let Some(at) = run.windows(NAME.len()).position(|window| window == NAME) {
+        run[at + NAME.len()..].fill(b'*');
+    }
+}
+
 /// Everything between the lines that begin and end a private key in PEM form.
 fn mask_private_keys(text: &mut [u8]) {
     const HEAD: &[u8] = b"PRIVATE KEY-----";
@@ -199,6 +236,9 @@ fn mask_private_keys(text: &mut [u8]) {
         from = (end + TAIL.len() + 32).min(text.len());
     }
 }
+
+#[cfg(test)]
+mod corpus;
 
 #[cfg(test)]
 mod tests {

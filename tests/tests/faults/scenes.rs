@@ -217,7 +217,7 @@ fn deliver(scene: &Scene) {
         trace("careful");
         slowest = slowest.max(start.elapsed());
     }
-    let report = guard.shutdown(Duration::from_millis(1500));
+    let report = guard.shutdown(Duration::from_millis(900));
     balanced(&report);
     say(format_args!(
         "{} delivered, {} spooled, {} dropped; a call took {} ms",
