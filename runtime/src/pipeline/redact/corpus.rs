@@ -165,7 +165,7 @@ fn s10_recall_and_false_alarms_on_a_corpus() {
     }
     let negatives = negatives();
     let alarms: Vec<&String> = negatives.iter().filter(|text| masked(text) != **text).collect();
-    println!(
+    eprintln!(
         "{positives} secrets, {} missed; {} harmless texts, {} masked",
         missed.len(),
         negatives.len(),
