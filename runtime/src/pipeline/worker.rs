@@ -242,6 +242,7 @@ impl LookAfter {
     fn live(&mut self, runtime: &Runtime) {
         // Not in the life of the queue, so that what a killed process left is there before anybody looks for it.
         let _ = catch_unwind(AssertUnwindSafe(|| spool::recover(&self.spool)));
+        let _ = catch_unwind(AssertUnwindSafe(|| spool::expire(&self.spool)));
         self.started = Instant::now();
         let mut rested: Option<Instant> = None;
         while catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run()))).is_err() {

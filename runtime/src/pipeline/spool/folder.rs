@@ -34,6 +34,13 @@ impl Folder {
         }
     }
 
+    /// The folder of a process, if that process is gone and nobody else has taken it over.
+    pub(super) fn of_the_dead(path: PathBuf) -> Option<Self> {
+        let lock = open_lock(&path).ok()?;
+        try_lock(&lock).ok()?;
+        Some(Self { path, _lock: lock })
+    }
+
     pub(super) fn is_there(&self) -> bool {
         self.path.join("lock").exists()
     }
@@ -55,10 +62,19 @@ impl Folder {
 }
 
 fn segments(path: &Path) -> Vec<(PathBuf, u64)> {
+    files(path, &["seg"])
+}
+
+/// All that holds spans in the folder of a process: segments, and those that were moved aside because they are damaged.
+pub(super) fn kept(path: &Path) -> Vec<PathBuf> {
+    files(path, &["seg", "damaged"]).into_iter().map(|(path, _)| path).collect()
+}
+
+fn files(path: &Path, extensions: &[&str]) -> Vec<(PathBuf, u64)> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     let mut found: Vec<(PathBuf, u64)> = entries
         .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "seg"))
+        .filter(|entry| entry.path().extension().is_some_and(|found| extensions.iter().any(|one| found == *one)))
         // A link is not followed: `metadata` of an entry is that of the link itself.
         .filter_map(|entry| entry.metadata().ok().filter(|meta| meta.is_file()).map(|meta| (entry.path(), meta.len())))
         .collect();
@@ -77,13 +93,8 @@ pub(super) fn abandoned(root: &Path, max_age: Duration) -> Vec<Folder> {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        let path = entry.path();
-        let Ok(lock) = open_lock(&path) else { continue };
         // Held: its process lives, or another one is adopting it.
-        if try_lock(&lock).is_err() {
-            continue;
-        }
-        let folder = Folder { path, _lock: lock };
+        let Some(folder) = Folder::of_the_dead(entry.path()) else { continue };
         if folder.segments().iter().all(|(path, _)| is_older(path, max_age)) {
             let old = folder.segments();
             if !old.is_empty() {
@@ -100,7 +111,7 @@ pub(super) fn abandoned(root: &Path, max_age: Duration) -> Vec<Folder> {
     found
 }
 
-fn is_older(path: &Path, age: Duration) -> bool {
+pub(super) fn is_older(path: &Path, age: Duration) -> bool {
     let modified = fs::metadata(path).and_then(|meta| meta.modified());
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|passed| passed > age))
 }
@@ -134,7 +145,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 /// A folder that is a link, belongs to somebody else, or that others may write to is not one to keep traces in.
-fn refuse_stranger(path: &Path) -> io::Result<()> {
+pub(super) fn refuse_stranger(path: &Path) -> io::Result<()> {
     let meta = fs::symlink_metadata(path)?;
     if !meta.is_dir() {
         return Err(io::Error::other("the spool's folder is a link or a file"));

@@ -14,6 +14,7 @@
 
 #[cfg(test)]
 mod crash_tests;
+mod expire;
 mod folder;
 mod journal;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::expire::expire;
 pub(crate) use self::journal::{Journal, Keeper};
 pub(crate) use self::recover::recover;
 pub(crate) use self::shelf::{Label, Shelf};

@@ -108,6 +108,41 @@ fn f56_spans_for_another_destination_and_old_ones_are_not_delivered_here() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn f56_what_was_left_for_a_destination_of_long_ago_goes_unless_it_is_held_or_young_or_not_ours() {
+    let folder = temporary();
+    let of = |destination: &str| {
+        let mut spool = Spool::in_folder(&settings(&folder), &name("test", destination)).unwrap();
+        assert!(spool.append(b"span"));
+        spool
+    };
+    let (gone, damaged, living) = (of("http://gone"), of("http://damaged"), of("http://living"));
+    let (left, hurt, held) = (gone.root().to_owned(), damaged.root().to_owned(), living.root().to_owned());
+    drop((gone, damaged));
+    let mut file = folder::kept(&std::fs::read_dir(&hurt).unwrap().flatten().next().unwrap().path());
+    let file = file.pop().unwrap();
+    std::fs::rename(&file, file.with_extension("damaged")).unwrap();
+    let foreign = folder.join("photos/1-0123456789abcdef/holiday.seg");
+    std::fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    std::fs::write(&foreign, "not a span").unwrap();
+
+    let count = |path: &Path| std::fs::read_dir(path).map_or(0, Iterator::count);
+    expire(&settings(&folder));
+    assert_eq!((count(&left), count(&hurt), count(&held)), (1, 1, 1), "an hour has not passed");
+    expire(&SpoolSettings { mode: SpoolMode::Off, max_age: Duration::ZERO, ..settings(&folder) });
+    assert_eq!(count(&left), 1, "a program without a spool leaves it alone");
+    let long_after = SpoolSettings { max_age: Duration::ZERO, ..settings(&folder) };
+    expire(&long_after);
+    expire(&long_after);
+    assert!(!left.exists() && !hurt.exists(), "too old, whatever destination it was for");
+    assert_eq!(count(&held), 1, "its process lives");
+    assert!(foreign.exists(), "not named as ours are");
+    drop(living);
+    expire(&long_after);
+    assert_eq!(count(&held), 0);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn f55_folders_and_files_are_for_their_owner_alone_and_links_are_refused() {
