@@ -121,7 +121,7 @@ fn begin_plain(span: &mut Begun, site: &'static Site, bytes: &[u8]) {
 #[cold]
 #[inline(never)]
 fn begin_slowly(span: &mut Begun, site: &'static Site, bytes: &[u8]) {
-    span.0 = Some(Open::here(site, |parts| parts.append(bytes)));
+    span.0 = Some(Open::here_captured(site, bytes));
 }
 
 #[inline(never)]

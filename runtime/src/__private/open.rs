@@ -29,6 +29,17 @@ impl Open {
     pub(super) fn here(site: &'static Site, write: impl FnOnce(&mut Parts<'_>)) -> Self {
         let parent = active::get().span;
         let (opened, inside) = span::open(&site.callsite, write);
+        Self::with(site, parent, opened, inside)
+    }
+
+    /// As [`here`](Self::here), with what was captured before.
+    pub(super) fn here_captured(site: &'static Site, bytes: &[u8]) -> Self {
+        let parent = active::get().span;
+        let (opened, inside) = span::open_captured(&site.callsite, bytes);
+        Self::with(site, parent, opened, inside)
+    }
+
+    fn with(site: &'static Site, parent: SpanId, opened: Opened, inside: Active) -> Self {
         let rare = if inside.has_rare() { active::rare() } else { None };
         Self { opened, parent, is_llm: site.is_llm(), entered: false, other: (inside, rare) }
     }

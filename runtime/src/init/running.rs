@@ -20,8 +20,10 @@ use crate::propagation::{self, Propagators};
 use crate::sampling::Sampler;
 use crate::status::{ExporterStatus, Status};
 
-/// The share of the memory budget that the hand-off has; the rest is for spans that wait for their requests.
-const HAND_OFF_SHARE: usize = 4;
+/// Sixteenths of the memory budget: what waits to be taken in while nothing else is in memory, which shrinks as spans wait for their
+/// requests, and what those may take. The rest is for the bodies of requests and for what the allocator holds back.
+const HAND_OFF: usize = 8;
+const SPANS: usize = 5;
 
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
@@ -155,8 +157,9 @@ fn start_worker(
     // What goes to disk on the calling thread is masked there, and what the worker gets is masked again, by the worker.
     let journal = Journal::new(&settings.spool, &destinations.folders, service, redaction.clone()).map(Arc::new);
     let waker = Waker::new();
-    let queue = Queue::new(generation, settings.limits.queue / HAND_OFF_SHARE, waker.callback()).with_journal(journal);
-    let memory = settings.limits.queue - settings.limits.queue / HAND_OFF_SHARE;
+    let limit = settings.limits.queue;
+    let queue = Queue::new(generation, limit / 16 * HAND_OFF, waker.callback()).with_journal(journal);
+    let memory = limit / 16 * SPANS;
     let rules = Rules { memory, redaction, hook: plan.hook.clone(), spool: settings.spool.clone() };
     match Worker::start(Arc::new(queue), waker, destinations.all, rules) {
         Ok(worker) => Some(Arc::new(worker)),

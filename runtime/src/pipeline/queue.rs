@@ -25,13 +25,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a chunk holds: some 220 empty spans, or 40 with a kilobyte of values each. Larger ones leave the processor's first cache.
 const CHUNK: usize = 32 * 1024;
-/// How many chunks are kept for their next use: 4 MiB, which a burst of 5,000 spans with values fills.
-const KEPT: usize = 128;
+/// How many chunks are kept for their next use: 2 MiB, which a burst of 2,300 spans with values fills.
+const KEPT: usize = 64;
 
 /// The shared side of the hand-off.
 pub(crate) struct Queue {
     generation: u32,
-    budget: usize,
+    /// What full chunks may take at most, as the worker has room for them.
+    budget: AtomicUsize,
     /// Bytes of full chunks that wait to be read.
     waiting: AtomicUsize,
     /// Spans that were refused because the budget was used up.
@@ -109,7 +110,7 @@ impl Queue {
     pub(crate) fn new(generation: u32, budget: usize, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
             generation,
-            budget,
+            budget: AtomicUsize::new(budget),
             waiting: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             cut: AtomicU64::new(0),
@@ -132,6 +133,17 @@ impl Queue {
 
     pub(crate) fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Changes what full chunks may take; what waits already stays.
+    pub(crate) fn set_budget(&self, bytes: usize) {
+        // Relaxed: a thread that sees it late is late by one chunk.
+        self.budget.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What full chunks may take.
+    pub(crate) fn budget(&self) -> usize {
+        self.budget.load(Ordering::Relaxed)
     }
 
     /// Spans that were refused since the start, for want of memory.
@@ -231,7 +243,7 @@ impl Local {
     fn push(&mut self, header: &Header, parts: &[u8]) -> bool {
         let size = record::HEADER + parts.len();
         let full = self.seat.capacity();
-        let budget = self.queue.budget;
+        let budget = self.queue.budget.load(Ordering::Relaxed);
         let fits = |waiting: usize| waiting.saturating_add(size) <= budget;
         if let Seat::Drawer(writer) = &mut self.seat
             && fits(self.queue.waiting.load(Ordering::Acquire))

@@ -208,6 +208,8 @@ struct LookAfter {
     asks: Vec<Ask>,
     quiet: u32,
     memory: usize,
+    /// What the queue may hold while nothing else is in memory.
+    hand_off: usize,
     keeper: Option<Keeper>,
     spool: SpoolSettings,
     gate: Option<Gate>,
@@ -217,6 +219,7 @@ impl LookAfter {
     fn new(queue: Arc<Queue>, shared: Arc<Shared>, destinations: Vec<Box<dyn Destination>>, rules: Rules) -> Self {
         let keepers = destinations.iter().filter(|destination| destination.keeps_traces()).count();
         let keeper = queue.journal().map(|journal| Keeper::new(journal.clone()));
+        let hand_off = queue.budget();
         let mut store = Store::new(destinations.len() as u8, keepers as u8).redacting(rules.redaction);
         if keeper.is_some() {
             store = store.telling_what_is_freed();
@@ -232,6 +235,7 @@ impl LookAfter {
             asks: Vec::new(),
             quiet: 0,
             memory: rules.memory,
+            hand_off,
             keeper,
             spool: rules.spool,
             gate: rules.hook.map(Gate::new),
@@ -287,6 +291,7 @@ impl LookAfter {
             #[cfg(test)]
             super::failpoint::hit("pump");
             self.make_room();
+            self.queue.set_budget(self.hand_off.saturating_sub(self.store.bytes()).max(self.hand_off / 4));
             self.take_asks(now);
             // Before anybody is told that spans have arrived.
             self.keep_journal();
@@ -307,6 +312,8 @@ impl LookAfter {
         let drift = clock::drift();
         #[cfg(feature = "testing")]
         let watched = super::watch::is_open().then(|| self.store.redaction().cloned());
+        // What is taken now is in memory twice over while it fills again; there is room for a part of that.
+        self.queue.set_budget(self.hand_off / 4);
         let (store, changes, destinations) = (&mut self.store, &mut self.changes, &self.destinations);
         let gate = &mut self.gate;
         let count = self.queue.drain(|record| {

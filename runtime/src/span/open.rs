@@ -1,6 +1,6 @@
 //! The two ends of every span.
 
-use crate::context::active::{self, Active};
+use crate::context::active::{self, Active, Place};
 #[cfg(feature = "tracing")]
 use crate::context::neighbour;
 use crate::context::{Rare, Remote, RemoteKind, lineage};
@@ -87,6 +87,11 @@ pub(crate) fn open_plain(site: &'static Callsite, bytes: &[u8]) -> Option<(Opene
 #[cold]
 #[inline(never)]
 pub(crate) fn open_captured(site: &'static Callsite, bytes: &[u8]) -> (Opened, Active) {
+    let parent = active::get();
+    if parent.is_plain() && !suppress::is_suppressed() {
+        // The thread's chunk was full, or the worker slept: the input goes on as it is.
+        return open_recorded(Opening::default(), site, &parent, parent.plain_place(), bytes);
+    }
     open_as(Opening::default(), site, |parts| parts.append(bytes))
 }
 
@@ -125,6 +130,22 @@ pub(crate) fn open_as(
         let entry = place.start.has(StartFlags::ENTRY);
         active::read_rare(|rare| write_rare(rare, entry, &mut Parts::lent(&mut bytes)));
     }
+    let opened = open_recorded(opening, site, &parent, place, &bytes);
+    if bytes.capacity() != 0 {
+        scratch::keep(bytes);
+    }
+    opened
+}
+
+/// Opens a span that is recorded at `place`, with all that was captured.
+#[inline]
+fn open_recorded(
+    opening: Opening,
+    site: &'static Callsite,
+    parent: &Active,
+    place: Place,
+    bytes: &[u8],
+) -> (Opened, Active) {
     let span = match opening.span {
         Some(span) => span,
         None if opening.is_trace => SpanId::from_bytes(place.trace.to_bytes()),
@@ -141,14 +162,11 @@ pub(crate) fn open_as(
         // After the capture, which is not the span's work.
         time: opening.at.unwrap_or_else(clock::now),
     };
-    let recorded = queue::push(&header, &bytes);
+    let recorded = queue::push(&header, bytes);
     lineage::opened(span, parent.span, header.time);
     #[cfg(feature = "tracing")]
     if recorded && wants_spans() {
-        neighbour::opened(site, span, &bytes);
-    }
-    if bytes.capacity() != 0 {
-        scratch::keep(bytes);
+        neighbour::opened(site, span, bytes);
     }
     (Opened { trace: place.trace, span, recorded }, parent.child(place, span, site.span_type))
 }

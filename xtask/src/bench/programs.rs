@@ -14,7 +14,6 @@ impl Programs {
         command.args(["build", "--quiet", "--release", "--locked", "--bins", "--manifest-path"]).arg(manifest);
         // Not the folder of this workspace: another lock file, other features.
         command.env("CARGO_TARGET_DIR", root().join("target/benches")).env("CARGO_INCREMENTAL", "0");
-        build_flags(&mut command);
         execute(&mut command)?;
         Ok(Self(root().join("target/benches/release")))
     }
@@ -32,11 +31,6 @@ impl Programs {
     pub(crate) fn allocations(&self, contestant: &str) -> Result<Vec<Vec<String>>, String> {
         words(&capture(program(self.path("allocations")).arg(contestant))?)
     }
-}
-
-/// The same for every contestant; loops that begin at a cache line do not win or lose by where the linker put them.
-fn build_flags(command: &mut std::process::Command) {
-    command.env("RUSTFLAGS", "-C llvm-args=-align-loops=64 --cap-lints allow");
 }
 
 fn words(text: &str) -> Result<Vec<Vec<String>>, String> {

@@ -24,7 +24,7 @@ use crate::model::{Outcome, SpanId, TraceId};
 pub(crate) type Key = u32;
 
 /// Memory of empty buffers that is kept for the next spans.
-const FREE_KEPT: usize = 4 * 1024 * 1024;
+const FREE_KEPT: usize = 2 * 1024 * 1024;
 
 /// What a look at the hand-off changed, in the order in which it happened.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use crate::pipeline::record::{Header, Kind, Record, StartFlags};
 use crate::pipeline::redact::Redaction;
 use crate::pipeline::spool::Label;
 
-/// What a slot costs beside its captured values.
-const OVERHEAD: usize = 256;
+/// What a span costs beside its captured values: its slot here, a destination's node, and both in a map by id.
+const OVERHEAD: usize = 400;
 /// A buffer that grew past this for one large span is given back to the allocator.
 const BUFFER_KEPT: usize = 16 * 1024;
 
