@@ -11,6 +11,21 @@ use support::{Console, PROJECT, SPAN, TRACE};
 const CHILD: &str = "44444444-4444-4444-8444-444444444402";
 
 #[tokio::test]
+async fn what_is_not_there_is_refused_with_a_detail() {
+    let console = Console::start().await;
+    for (method, path, status, detail) in [
+        (Method::DELETE, "/v2/projects", StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+        (Method::POST, "/healthcheck", StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+        (Method::GET, "/v3/projects", StatusCode::NOT_FOUND, "Not Found"),
+    ] {
+        let answer = console.client.request(method, console.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(answer.headers().contains_key("allow"), status == StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(answer.json::<Value>().await.unwrap(), json!({"detail": detail}), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_starts_up_as_the_reference_sdk_does() {
     let console = Console::start().await;
     assert!(console.get("/healthcheck").await["api_version"].is_string());
