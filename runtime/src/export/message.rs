@@ -2,6 +2,8 @@
 //!
 //! Read are the forms of OpenAI (chat completions and responses), Anthropic, Gemini, Galileo and OpenTelemetry.
 
+#[cfg(feature = "galileo")]
+use super::media;
 use serde_json::{Value, json};
 
 /// One message of a conversation with a model.
@@ -169,6 +171,28 @@ impl Message {
             .collect();
         if !calls.is_empty() {
             message["tool_calls"] = Value::Array(calls);
+        }
+        message
+    }
+}
+
+#[cfg(feature = "galileo")]
+impl Message {
+    /// As [`to_galileo`](Self::to_galileo), with a list of parts as its content where there is more in it than text.
+    pub(crate) fn to_galileo_parts(&self) -> Value {
+        let mut message = self.to_galileo();
+        if self.blocks.iter().any(|block| matches!(block, Block::Other(_))) {
+            message["content"] = self
+                .blocks
+                .iter()
+                .filter_map(|block| match block {
+                    Block::Text(text) | Block::ToolResult { content: text, .. } => {
+                        Some(json!({ "type": "text", "text": text }))
+                    }
+                    Block::Other(value) => Some(media::part(value)),
+                    Block::Reasoning(_) | Block::ToolCall { .. } => None,
+                })
+                .collect();
         }
         message
     }

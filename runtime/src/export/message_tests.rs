@@ -80,3 +80,20 @@ fn galileo_gets_plain_text_with_calls_and_results_beside_it() {
         ]
     );
 }
+
+#[cfg(feature = "galileo")]
+#[test]
+fn pictures_are_parts_between_the_texts() {
+    let message = json!({"role": "user", "content": [
+        {"type": "text", "text": "what is this?"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ]});
+    let found: Vec<Value> = Message::list(&message).unwrap().iter().map(Message::to_galileo_parts).collect();
+    assert_eq!(
+        found,
+        [json!({"role": "user", "content": [
+            {"type": "text", "text": "what is this?"},
+            {"type": "text", "text": "[image_url https://example.com/a.png]"},
+        ]})]
+    );
+}

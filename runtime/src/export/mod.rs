@@ -12,6 +12,8 @@ pub(crate) mod gzip;
 pub(crate) mod json;
 #[cfg(feature = "langsmith")]
 pub(crate) mod langsmith;
+#[cfg(feature = "galileo")]
+mod media;
 mod memory;
 #[cfg_attr(not(any(feature = "galileo", feature = "langsmith", feature = "otlp")), allow(dead_code))]
 pub(crate) mod message;

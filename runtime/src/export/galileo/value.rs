@@ -77,7 +77,7 @@ fn messages(content: &Content<'_>, limit: Limit) -> Value {
     if found.is_empty() {
         return Value::Array(vec![message("user", "", limit)]);
     }
-    Value::Array(found.iter().map(|found| galileo_message(found.to_galileo(), limit)).collect())
+    Value::Array(found.iter().map(|found| galileo_message(found.to_galileo_parts(), limit)).collect())
 }
 
 /// What a model answered; an error when it did not.
@@ -85,7 +85,7 @@ fn answer(content: &Content<'_>, record: &SpanRecord<'_>, limit: Limit) -> Value
     let mut found = content.output_messages();
     match found.len() {
         0 => message("assistant", &text::error(record), limit),
-        1 => galileo_message(found.remove(0).to_galileo(), limit),
+        1 => galileo_message(found.remove(0).to_galileo_parts(), limit),
         _ => message("assistant", &content.output.map(|part| content::text(&part)).unwrap_or_default(), limit),
     }
 }
@@ -102,6 +102,14 @@ fn galileo_message(mut message: Value, limit: Limit) -> Value {
     const ROLES: [&str; 7] = ["agent", "assistant", "developer", "function", "system", "tool", "user"];
     if let Some(content) = message.get("content").and_then(Value::as_str) {
         message["content"] = limit.cut(content).into();
+    }
+    if let Some(parts) = message.get_mut("content").and_then(Value::as_array_mut) {
+        let share = limit.share(parts.len());
+        for part in parts {
+            if let Some(text) = part.get("text").and_then(Value::as_str) {
+                part["text"] = share.cut(text).into();
+            }
+        }
     }
     if !message.get("role").and_then(Value::as_str).is_some_and(|role| ROLES.contains(&role)) {
         message["role"] = "user".into();
