@@ -11,6 +11,8 @@ pub(crate) struct Binding {
     pub(crate) name: String,
     /// `#[cfg(..)]` of the parameter: whatever speaks of the variable has to vanish with it.
     pub(crate) cfgs: Vec<Attribute>,
+    /// `#[expect(unused_variables)]` of the parameter: a use of ours would be the warning that it asks not to get.
+    pub(crate) unused: bool,
 }
 
 /// The parameters of a function.
@@ -29,7 +31,10 @@ impl Params {
                 FnArg::Typed(typed) => {
                     let cfgs =
                         typed.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect::<Vec<_>>();
+                    let from = params.bindings.len();
                     collect(&typed.pat, &cfgs, &mut params.bindings);
+                    let unused = typed.attrs.iter().any(expects_unused);
+                    params.bindings[from..].iter_mut().for_each(|binding| binding.unused = unused);
                 }
             }
         }
@@ -54,9 +59,26 @@ impl Params {
             ident: ident.clone(),
             name: "self".to_owned(),
             cfgs: Vec::new(),
+            unused: false,
         });
-        receiver.chain(self.bindings.iter().cloned()).rev().collect()
+        receiver.chain(self.bindings.iter().filter(|binding| !binding.unused).cloned()).rev().collect()
     }
+}
+
+/// `#[expect(unused_variables)]` and `#[expect(unused)]`.
+fn expects_unused(attr: &Attribute) -> bool {
+    let mut found = false;
+    if attr.path().is_ident("expect") {
+        // Anything else in it, such as a reason, is nobody's business here.
+        let _ = attr.parse_nested_meta(|meta| {
+            found |= meta.path.is_ident("unused_variables") || meta.path.is_ident("unused");
+            if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<syn::Expr>()?;
+            }
+            Ok(())
+        });
+    }
+    found
 }
 
 fn collect(pat: &Pat, cfgs: &[Attribute], out: &mut Vec<Binding>) {
@@ -72,6 +94,7 @@ fn collect(pat: &Pat, cfgs: &[Attribute], out: &mut Vec<Binding>) {
                     ident: binding.ident.clone(),
                     name: recorded_name(&binding.ident),
                     cfgs: cfgs.to_vec(),
+                    unused: false,
                 });
             }
             // `whole @ Part { .. }` binds both, but the parts cannot be borrowed besides a whole that is moved; the whole is enough.

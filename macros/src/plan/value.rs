@@ -81,7 +81,7 @@ pub(crate) fn captured(
         values.push(argument("self".to_owned(), Vec::new(), how));
     }
     for binding in &params.bindings {
-        if !is_in(&args.skip, binding) && !args.skip_all.is_set() && is_at_hand(binding, shape) {
+        if !binding.unused && !is_in(&args.skip, binding) && !args.skip_all.is_set() && is_at_hand(binding, shape) {
             values.extend(parameter(binding, args, span_type));
         }
     }
