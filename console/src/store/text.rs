@@ -28,8 +28,8 @@ const MATCHES: i64 = 5_000;
 const FILTERED_MATCHES: i64 = 100_000;
 
 /// Traces that are not indexed yet and are read by a search, and the bytes of them.
-const TAIL: i64 = 500;
-const TAIL_BYTES: usize = 8 << 20;
+const TAIL: i64 = 100;
+const TAIL_BYTES: usize = 1 << 20;
 
 /// A text to search for: its words one after the other; the last may be the beginning of a longer one.
 pub(super) struct Query {
