@@ -3,6 +3,14 @@
 //! All crates hold the same functions: half of them `async`, three arguments and a `Result` each. Dependencies are built first, so that
 //! only the crate itself is timed, in seconds of the processor; the smallest of the rounds counts. Two ratios are promised, both against
 //! `tracing::instrument(ret, err)`: at most 0.75 of its time, and at most half of the machine code that it adds to each function.
+//!
+//! Measured on two cores of an AMD EPYC with much else running, rustc 1.95, November 2026:
+//!
+//! ```text
+//! functions  commit   galileo  tracing  fastrace   plain   time   code a function: galileo, tracing
+//!     1,000  96a0361   51.8 s   87.1 s    34.2 s  15.1 s   0.59   1,371 B, 2,299 B: 0.60, not met
+//!       100  366ed78    3.9 s    7.1 s     2.7 s   1.5 s   0.56   1,039 B, 2,286 B: 0.45
+//! ```
 
 use std::fmt::Write;
 use std::fs;
