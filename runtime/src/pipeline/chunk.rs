@@ -7,7 +7,7 @@
 //!   the reader's, never changed again  the writer's
 //! ```
 //!
-//! This is the one place of the SDK with unsafe code. The rule that everything below rests on: bytes in front of `published` are never written again while a reader can see the chunk, and bytes behind it are
+//! This is one of two places of the SDK with unsafe code. The rule that everything below rests on: bytes in front of `published` are never written again while a reader can see the chunk, and bytes behind it are
 //! touched by the one [`Writer`] only.
 
 #![allow(unsafe_code)]

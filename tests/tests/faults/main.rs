@@ -14,6 +14,8 @@ mod host;
 mod host_end;
 mod network;
 #[cfg(unix)]
+mod page;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod scenes;
