@@ -79,8 +79,12 @@ fn g20_random_faults_for_as_long_as_one_likes() {
         stop.store(true, Ordering::Relaxed);
         changes = moods.join().unwrap();
     });
-    let report = guard.shutdown(Duration::from_secs(300));
-    books_agree(&report, &backend);
+    let ending = Instant::now();
+    let report = guard.shutdown(Duration::from_secs(120));
+    // A completion whose answer was lost is sent again, so the books may have it twice.
+    let again = backend.books(|books| books.completed_again);
+    say(format_args!("soak: {report}; ended after {:?}; {again} completions came twice", ending.elapsed()));
+    balanced(&report);
     assert_eq!((report.accepted, report.delivered), (spans, spans), "{report}");
     let there = backend.books(|books| books.spans.len() as u64);
     assert_eq!(there, spans);
