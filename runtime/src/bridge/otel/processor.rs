@@ -20,7 +20,7 @@ use std::time::Duration;
 /// How long `force_flush` waits.
 const FLUSH: Duration = Duration::from_secs(30);
 
-/// Makes Galileo spans of OpenTelemetry's; see the [module](self).
+/// Makes Galileo spans of OpenTelemetry's; see [the module](crate::otel).
 ///
 /// Each span of the provider gets the attributes by which Galileo routes: project, log stream or experiment, session and dataset row.
 #[derive(Debug)]
