@@ -25,14 +25,14 @@ pub mod mcp {
 use crate::context::Context;
 use crate::logger::Logger;
 
-#[cfg(feature = "reqwest")]
-pub use crate::http::client::SendExt;
 #[cfg(feature = "ureq")]
 pub use crate::http::client::UreqTracing;
 #[cfg(feature = "tower")]
 pub use crate::http::client::{AttemptsLayer, ClientTracing, ClientTracingLayer, CountingAttempts, TracedCall};
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::http::client::{CountAttempts, ReqwestTracing};
+#[cfg(feature = "reqwest")]
+pub use crate::http::client::{SendExt, redirect_policy};
 #[cfg(feature = "tower")]
 pub use crate::http::tower::{TracedBody, TracedResponse, Tracing, TracingLayer};
 

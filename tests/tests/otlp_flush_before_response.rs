@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::routing::get;
-use futures::stream;
+use futures::{Stream, stream};
 use galileo::export::{ExportError, Exporter, Outcomes, SpanRecord};
 use galileo::middleware::TracingLayer;
 use galileo::{Config, Guard, Span};
@@ -56,9 +56,12 @@ fn recording() -> &'static Gate {
     gate
 }
 
+fn pieces() -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    stream::iter(["one", "two"].map(|piece| Ok(Bytes::from(piece))))
+}
+
 /// Three responses: of known length, of unknown length, and empty.
 fn app(flush: bool) -> Router {
-    let pieces = || stream::iter(["one", "two"].map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from(piece))));
     let work = || Span::tool("work").in_scope(|| "done");
     Router::new()
         .route("/whole", get(move || async move { work() }))
@@ -79,6 +82,41 @@ fn app(flush: bool) -> Router {
         .layer(TracingLayer::new().flush_before_response(flush))
 }
 
+/// The same from actix-web.
+#[cfg(feature = "frameworks")]
+fn serve_actix(flush: bool) -> String {
+    use actix_web::{App, HttpResponse, HttpServer, web};
+    use galileo::middleware::actix::TracingMiddleware;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let work = || Span::tool("work").in_scope(|| "done");
+    let app = move || {
+        App::new()
+            .wrap(TracingMiddleware::new().flush_before_response(flush))
+            .route("/whole", web::get().to(move || async move { work() }))
+            .route(
+                "/streamed",
+                web::get().to(move || async move {
+                    work();
+                    HttpResponse::Ok().streaming(pieces())
+                }),
+            )
+            .route(
+                "/empty",
+                web::get().to(move || async move {
+                    work();
+                    HttpResponse::NoContent()
+                }),
+            )
+    };
+    std::thread::spawn(move || {
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("a listener");
+        actix_web::rt::System::new().block_on(server.run())
+    });
+    format!("http://{address}")
+}
+
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -94,8 +132,18 @@ async fn fetch(url: &str) -> String {
 #[tokio::test]
 async fn the_response_comes_after_its_spans_or_after_the_timeout() {
     let gate = recording();
-    let (waiting, hasty) = (serve(app(true)).await, serve(app(false)).await);
+    for (waiting, hasty) in [
+        (serve(app(true)).await, serve(app(false)).await),
+        #[cfg(feature = "frameworks")]
+        (serve_actix(true), serve_actix(false)),
+    ] {
+        check(gate, &waiting, &hasty).await;
+    }
+}
 
+/// A server that waits for delivery, and one that does not.
+async fn check(gate: &Gate, waiting: &str, hasty: &str) {
+    let all = gate.delivered();
     for (path, text) in [("whole", "done"), ("streamed", "onetwo"), ("empty", "")] {
         let before = gate.delivered();
         assert_eq!(fetch(&format!("{waiting}/{path}")).await, text);
@@ -113,5 +161,5 @@ async fn the_response_comes_after_its_spans_or_after_the_timeout() {
     }
     gate.set(false);
     galileo::flush(Duration::from_secs(10));
-    assert_eq!(gate.delivered(), 3 * 2 + 6 * 2);
+    assert_eq!(gate.delivered() - all, 3 * 2 + 6 * 2);
 }

@@ -21,8 +21,9 @@ pub(crate) struct Options {
 
 /// Tests the frameworks, builds the programs, installs the packages, runs the rows.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let tests = ["test", "--package", "galileo-tests", "--features", "frameworks", "--test", "http_frameworks"];
-    execute(cargo().args(tests))?;
+    let tests = ["test", "--package", "galileo-tests", "--features", "frameworks"];
+    let files = ["--test", "http_frameworks", "--test", "otlp_flush_before_response"];
+    execute(cargo().args(tests).args(files))?;
     execute(cargo().args(["build", "--package", "galileo-tests", "--package", "galileo-console", "--bins"]))?;
     let python = environment(&root().join(".interop/roads-venv"), &PYTHON)?;
     let node = node_modules(&root().join(".interop/roads-node"))?;

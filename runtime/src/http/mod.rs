@@ -8,7 +8,7 @@ pub(crate) mod actix;
 pub(crate) mod client;
 #[cfg(any(feature = "tower", feature = "actix", feature = "reqwest", feature = "ureq"))]
 mod exchange;
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "actix"))]
 mod hold;
 mod host;
 #[cfg(feature = "rmcp")]

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Redirect;
 use axum::routing::post;
 use galileo::middleware::{
     AllowedHosts, ClientTracingLayer, CountAttempts, RequestExt, ReqwestTracing, SendExt, TracingLayer, UreqTracing,
 };
 use galileo_tests::http_client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 use tokio::net::TcpListener;
@@ -95,6 +96,35 @@ async fn hosts_that_are_not_allowed_get_nothing() {
 }
 
 #[tokio::test]
+async fn a_redirect_takes_no_headers_to_a_host_that_is_not_allowed() {
+    let target = server(0).await;
+    let to = target.clone();
+    let router = Router::new().route("/", post(async move || Redirect::temporary(&to)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let first = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let (first, target) = (first.as_str(), host(&target));
+    let ask = async |hosts: &[&str]| {
+        let hosts = AllowedHosts::only(hosts);
+        // The provider of TLS is there once this has been made.
+        drop(http_client());
+        let client = reqwest::Client::builder().no_proxy().redirect(hosts.redirect_policy()).build().expect("valid");
+        let client = reqwest_middleware::ClientBuilder::new(client)
+            .with(ReqwestTracing::new().without_span().allowed_hosts(hosts))
+            .build();
+        let send = async {
+            let response = client.post(format!("http://{first}/")).send().await.expect("served");
+            (response.status().as_u16(), response.text().await.expect("read"))
+        };
+        traced(send).await.1
+    };
+    assert_eq!(ask(&[first]).await, (307, String::new()), "reqwest would take the headers along");
+    assert_eq!(ask(&[first, target]).await, (200, "2".to_owned()));
+    assert_eq!(ask(&[target]).await, (200, "0".to_owned()), "there are none to take along");
+}
+
+#[tokio::test]
 async fn a_hyper_client_under_the_tower_layer() {
     let address = server(0).await;
     let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<String>();
@@ -143,29 +173,4 @@ async fn ureq_on_a_plain_thread() {
     let host = host(&address);
     let call = |outcome: &str| format!("  workflow POST {host} {outcome}\n    workflow POST / {outcome}\n");
     assert_eq!(tree_of(&trace, 5).await, format!("workflow ask ok 200\n{}{}", call("error 503"), call("ok 200")));
-}
-
-#[tokio::test]
-async fn a_hyper_server_under_the_tower_layer() {
-    galileo_tests::collect::collecting();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        let service = ServiceBuilder::new()
-            .layer(TracingLayer::new().route(|parts| Some(parts.uri.path().to_owned())))
-            .service_fn(async |_: http::Request<hyper::body::Incoming>| {
-                super::step("work").await;
-                Ok::<_, std::convert::Infallible>(http::Response::new(String::from("served")))
-            });
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = hyper_util::service::TowerToHyperService::new(service.clone());
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(connection);
-        }
-    });
-    let (trace, _) = traced(async {
-        http_client().post(format!("http://{address}/x")).with_tracing_headers().send().await.expect("served")
-    })
-    .await;
-    assert_eq!(tree_of(&trace, 3).await, "workflow ask ok 200\n  workflow POST /x ok 200\n    tool work ok 200\n");
 }

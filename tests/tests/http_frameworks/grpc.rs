@@ -1,15 +1,23 @@
 //! tonic: the tower layers around a gRPC service and around its client.
 
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use galileo::Context;
 use galileo::middleware::{AllowedHosts, ClientTracingLayer, RequestExt, TracingLayer};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
-use tonic_health::pb::HealthCheckRequest;
+use tonic::{Request, Response, Status};
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower::ServiceBuilder;
 
 use super::{spans_of, traced, tree_of};
+use crate::scenario::{Answer, Client, Served, handle, scenarios, served};
 
 /// The health service under the layer, on a free port.
 pub(crate) async fn serve() -> String {
@@ -67,3 +75,42 @@ async fn one_request_with_headers_in_its_metadata() {
     .await;
     assert_eq!(tree_of(&trace, 2).await, "workflow ask ok 200\n  workflow grpc.health.v1.Health/Check ok 200\n");
 }
+
+/// The scenarios' handler as a gRPC service.
+struct Scenarios(Arc<Notify>);
+
+#[tonic::async_trait]
+impl Health for Scenarios {
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        let mut response = Response::new(HealthCheckResponse::default());
+        let Answer::Whole(text) = handle(&request.get_ref().service, &self.0).await else {
+            return Err(Status::invalid_argument("comes in pieces"));
+        };
+        response.metadata_mut().insert("answer", text.parse().expect("valid"));
+        Ok(response)
+    }
+
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let Answer::Pieces(pieces) = handle(&request.get_ref().service, &self.0).await else {
+            return Err(Status::invalid_argument("comes whole"));
+        };
+        Ok(Response::new(pieces.map(|_| Ok(HealthCheckResponse::default())).boxed()))
+    }
+}
+
+async fn serve_scenarios(_: usize) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    let began = Arc::new(Notify::new());
+    let service = HealthServer::new(Scenarios(began.clone()));
+    let server = Server::builder().layer(TracingLayer::new()).add_service(service);
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    // Connects again when a panic has taken the connection.
+    let channel = Endpoint::from_shared(address).expect("valid").connect_lazy();
+    served(Client::Grpc(HealthClient::new(channel)), began)
+}
+
+// gRPC has no upgrades.
+scenarios!(crate::grpc::serve_scenarios);

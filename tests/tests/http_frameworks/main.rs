@@ -5,7 +5,9 @@ mod actix;
 mod chain;
 mod clients;
 mod grpc;
+mod hyper;
 mod mcp;
+mod scenario;
 mod threads;
 mod websocket;
 

@@ -3,11 +3,13 @@
 use super::TracedBody;
 use crate::context::Context;
 use crate::http::exchange::Exchange;
+use crate::http::hold::HeldBack;
 use crate::http::server::{RequestContext, ServerSpan};
 use crate::http::serving::{Incoming, begin};
-use actix_web::body::MessageBody;
+use crate::pipeline::flush;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -43,6 +45,7 @@ struct Options {
     server_span: ServerSpan,
     parent: Option<Arc<dyn Fn(&ServiceRequest) -> Option<Context> + Send + Sync>>,
     ignore: Option<Arc<dyn Fn(&ServiceRequest) -> bool + Send + Sync>>,
+    flush_before_response: bool,
 }
 
 impl TracingMiddleware {
@@ -68,6 +71,14 @@ impl TracingMiddleware {
     #[must_use]
     pub fn ignore(self, ignore: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| options.ignore = Some(Arc::new(ignore)))
+    }
+
+    /// Delivers everything that was recorded before a response ends, as
+    /// [`TracingLayer::flush_before_response`](crate::middleware::TracingLayer::flush_before_response) does; the same for all
+    /// applications with `GALILEO_FLUSH_BEFORE_RESPONSE=true`.
+    #[must_use]
+    pub fn flush_before_response(self, flush: bool) -> Self {
+        self.with(|options| options.flush_before_response = flush)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -129,7 +140,7 @@ where
 {
     type Response = ServiceResponse<TracedBody<B>>;
     type Error = Error;
-    type Future = TracedResponse<S::Future>;
+    type Future = TracedResponse<S::Future, B>;
 
     fn poll_ready(&self, cx: &mut task::Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)
@@ -144,7 +155,8 @@ where
         });
         let inner = self.inner.call(request);
         drop(guard);
-        TracedResponse { inner: Some(inner), call, reads_body }
+        let flush = call.is_some() && (self.options.flush_before_response || flush::is_wanted());
+        TracedResponse { inner: Some(inner), call, reads_body, flush, held: HeldBack::default() }
     }
 }
 
@@ -157,14 +169,22 @@ impl<S> fmt::Debug for Tracing<S> {
 pin_project! {
     /// The future of a traced response; dropped before its end, the request counts as cancelled.
     #[must_use = "futures do nothing unless polled"]
-    pub struct TracedResponse<F> {
+    pub struct TracedResponse<F, B>
+    where
+        B: MessageBody,
+    {
         #[pin]
         inner: Option<F>,
         call: Option<Exchange>,
         reads_body: bool,
+        flush: bool,
+        held: HeldBack<Result<ServiceResponse<TracedBody<B>>, Error>>,
     }
 
-    impl<F> PinnedDrop for TracedResponse<F> {
+    impl<F, B> PinnedDrop for TracedResponse<F, B>
+    where
+        B: MessageBody,
+    {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(mut call) = this.call.take() {
@@ -176,7 +196,7 @@ pin_project! {
     }
 }
 
-impl<F, B> Future for TracedResponse<F>
+impl<F, B> Future for TracedResponse<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
@@ -185,6 +205,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if let Some(response) = ready!(this.held.poll(cx)) {
+            return Poll::Ready(response);
+        }
         let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Pending };
         let Some(call) = this.call else {
             return inner.poll(cx).map_ok(|response| response.map_body(|_, body| TracedBody::new(body, None)));
@@ -192,24 +215,34 @@ where
         let result = ready!(call.poll(|| inner.poll(cx)));
         call.within(|| this.inner.set(None));
         let Some(mut call) = this.call.take() else { return Poll::Pending };
-        Poll::Ready(match result {
+        let (response, is_over) = match result {
             Ok(response) => {
-                let error = response.response().error().map(ToString::to_string);
-                call.answered(response.status().as_u16(), error);
-                let reads_body = *this.reads_body;
-                Ok(response.map_body(|_, body| {
-                    if !reads_body {
-                        call.end();
-                    }
-                    TracedBody::new(body, Some(call))
-                }))
+                let status = response.status();
+                call.answered(status.as_u16(), response.response().error().map(ToString::to_string));
+                // The body of an upgrade is the socket, which has no end that anybody waits for.
+                let is_over = !*this.reads_body
+                    || status == StatusCode::SWITCHING_PROTOCOLS
+                    || matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
+                if is_over {
+                    call.end();
+                }
+                let flush = *this.flush && !is_over;
+                (Ok(response.map_body(|_, body| TracedBody::new(body, Some(call)).flushed(flush))), is_over)
             }
             // Another middleware failed; actix makes the response of the error after us.
             Err(error) => {
                 call.answered(error.as_response_error().status_code().as_u16(), Some(error.to_string()));
                 call.end();
-                Err(error)
+                (Err(error), true)
             }
-        })
+        };
+        if *this.flush && is_over {
+            this.held.hold(response);
+            return match ready!(this.held.poll(cx)) {
+                Some(response) => Poll::Ready(response),
+                None => Poll::Pending,
+            };
+        }
+        Poll::Ready(response)
     }
 }

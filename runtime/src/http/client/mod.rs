@@ -25,7 +25,7 @@ pub(crate) use call::{ClientCall, Outgoing};
 pub use ext::RequestExt;
 pub(crate) use options::ClientOptions;
 #[cfg(feature = "reqwest")]
-pub use reqwest::SendExt;
+pub use reqwest::{SendExt, redirect_policy};
 #[cfg(feature = "reqwest-middleware")]
 pub use reqwest_middleware::{CountAttempts, ReqwestTracing};
 #[cfg(feature = "tower")]

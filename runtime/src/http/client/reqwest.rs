@@ -2,13 +2,15 @@
 
 use super::{ClientCall, ClientOptions, Outgoing, RequestExt};
 use crate::context::get_tracing_headers;
-use crate::http::host::allowed_hosts;
+use crate::http::host::{AllowedHosts, allowed_hosts};
 use http::Uri;
 use http::header::HeaderName;
-use reqwest::{Request, RequestBuilder, Response};
+use reqwest::redirect::Policy;
+use reqwest::{Request, RequestBuilder, Response, Url};
 use std::error::Error;
 use std::fmt::Write;
 use std::future::Future;
+use std::sync::Arc;
 
 impl RequestExt for Request {
     fn with_tracing_headers(mut self) -> Self {
@@ -78,10 +80,47 @@ impl SendExt for RequestBuilder {
     }
 }
 
+/// Follows redirects as reqwest does by itself, but not from a host that gets headers to one that does not: reqwest would take them
+/// along. Such a redirect is the response.
+///
+/// For the hosts of the process, those of [`allow_hosts`](crate::middleware::allow_hosts) and `GALILEO_PROPAGATION_HOSTS`. Without a
+/// list, every redirect is followed.
+///
+/// ```
+/// let client = reqwest::Client::builder().redirect(galileo::middleware::redirect_policy());
+/// # drop(client);
+/// ```
+pub fn redirect_policy() -> Policy {
+    policy(allowed_hosts)
+}
+
+impl AllowedHosts {
+    /// [`redirect_policy`] for the hosts of one client.
+    pub fn redirect_policy(&self) -> Policy {
+        let hosts = Arc::new(self.clone());
+        policy(move || Arc::clone(&hosts))
+    }
+}
+
+fn policy(hosts: impl Fn() -> Arc<AllowedHosts> + Send + Sync + 'static) -> Policy {
+    let usual = Policy::default();
+    Policy::custom(move |attempt| {
+        let hosts = hosts();
+        let gets_headers = |url: &Url| hosts.allows_uri(&uri_of(url));
+        // The headers are those of the first request, whatever hosts lie between.
+        let has_headers = attempt.previous().first().is_none_or(gets_headers);
+        if has_headers && !gets_headers(attempt.url()) { attempt.stop() } else { usual.redirect(attempt) }
+    })
+}
+
 pub(super) fn begin(options: &ClientOptions, request: &Request, attempt: Option<u32>) -> ClientCall {
-    // Every address that reqwest accepts has these parts; one that does not fit the other type has no host we know.
-    let uri = request.url().as_str().parse::<Uri>().unwrap_or_default();
+    let uri = uri_of(request.url());
     ClientCall::begin(options, &Outgoing { method: request.method(), uri: &uri, attempt, is_grpc: false })
+}
+
+/// Every address that reqwest accepts has these parts; one that does not fit the other type has no host we know.
+fn uri_of(url: &Url) -> Uri {
+    url.as_str().parse().unwrap_or_default()
 }
 
 /// The error without the address, whose query may hold a key.
