@@ -13,9 +13,28 @@ pub(super) const AGENT_TYPES: [&str; 8] =
 const ERROR_TAG_BYTES: usize = 200;
 
 pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
+    let mut fields = Object::open(object.key("user_metadata"));
+    entries(&mut fields, span);
+    fields.close();
+}
+
+/// Writes the metadata of a trace: what was said about the trace itself, and the trace that was complete before it, in one object.
+pub(super) fn trace_metadata(object: &mut Object<'_>, own: Option<&WireSpan<'_>>, linked_to: Option<&[u8; 36]>) {
+    if own.is_none() && linked_to.is_none() {
+        return;
+    }
+    let mut fields = Object::open(object.key("user_metadata"));
+    if let Some(own) = own {
+        entries(&mut fields, own);
+    }
+    if let Some(id) = linked_to {
+        fields.plain("linked_trace_id", id);
+    }
+    fields.close();
+}
+
+fn entries(fields: &mut Object<'_>, span: &WireSpan<'_>) {
     let record = &span.record;
-    let out = object.key("user_metadata");
-    let mut fields = Object::open(out);
     if record.is_entry() {
         let service = record.service;
         let facts = [
@@ -42,10 +61,10 @@ pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
         match part.field {
             // A key is written once, with its last value.
             Field::Metadata | Field::Origin if !repeated(part.field) => {
-                text_member(&mut fields, part.key, &part, span.limit)
+                text_member(fields, part.key, &part, span.limit)
             }
             Field::Event => {
-                text_member(&mut fields, &event_key(index, &part, ""), &part, span.limit);
+                text_member(fields, &event_key(index, &part, ""), &part, span.limit);
                 if let Some(time) = event_time.take() {
                     let out = fields.dynamic_key(&event_key(index, &part, ".time"));
                     out.push(b'"');
@@ -55,15 +74,14 @@ pub(super) fn metadata(object: &mut Object<'_>, span: &WireSpan<'_>) {
             }
             Field::EventTime => event_time = part.as_u64(),
             Field::Attribute if record.span_type() != SpanType::Control && !repeated(part.field) => {
-                text_member(&mut fields, part.key, &part, span.limit);
+                text_member(fields, part.key, &part, span.limit);
             }
             Field::AgentType if !AGENT_TYPES.contains(&part.text()) => {
-                text_member(&mut fields, "agent_type", &part, span.limit)
+                text_member(fields, "agent_type", &part, span.limit)
             }
             _ => {}
         }
     }
-    fields.close();
 }
 
 /// Events have no room of their own on this wire; their place in the record keeps equal names apart and in order.

@@ -87,16 +87,13 @@ pub(super) fn open_trace(out: &mut Vec<u8>, trace: &WireTrace<'_>) {
         }
         created_at(&mut object, &record);
         dataset(&mut object, &record);
-        if record.is_trace() {
-            let own = WireSpan { record, id: trace.id, moved: false, limit: trace.limit };
-            label::metadata(&mut object, &own);
-            label::tags(&mut object, &record);
-        }
     }
-    if let Some(id) = trace.linked_to {
-        let mut fields = Object::open(object.key("user_metadata"));
-        fields.plain("linked_trace_id", &id);
-        fields.close();
+    // Labels of the trace itself; those of a span that lends it its name stay with the span.
+    let own = trace.root.or(trace.fallback).filter(SpanRecord::is_trace);
+    let own = own.map(|record| WireSpan { record, id: trace.id, moved: false, limit: trace.limit });
+    label::trace_metadata(&mut object, own.as_ref(), trace.linked_to.as_ref());
+    if let Some(own) = &own {
+        label::tags(&mut object, &own.record);
     }
     object.key("spans").push(b'[');
 }
