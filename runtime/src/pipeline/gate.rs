@@ -9,6 +9,9 @@ use crate::model::random_u64;
 const STUCK: Duration = Duration::from_secs(60);
 /// Somebody who waits shortens a wait of ours to this, so that a flush after every request does not become a storm on a backend that is down.
 const HURRIED: Duration = Duration::from_millis(250);
+/// So many failures are made soon in any case. Later, an attempt that comes early because somebody waits is paid back by the wait after it,
+/// so that an outage costs no more requests when every request of a service flushes.
+const SOON: u32 = 4;
 
 /// Open while a destination is well.
 #[derive(Debug, Default)]
@@ -18,6 +21,10 @@ pub(crate) struct Gate {
     failed_at: Duration,
     /// The wait is the server's wish or a person's time, so nobody's hurry shortens it.
     firm: bool,
+    /// By how much the attempt that comes next is early.
+    owed: Duration,
+    /// The wait pays back what was owed, so hurry does not shorten it.
+    repaying: bool,
 }
 
 impl Gate {
@@ -37,6 +44,7 @@ impl Gate {
 
     pub(crate) fn succeeded(&mut self, now: Duration) {
         self.backoff.succeeded();
+        (self.owed, self.repaying) = (Duration::ZERO, false);
         // A request that was under way does not take back what the server asked for meanwhile.
         if !self.firm || self.is_open(now) {
             (self.until, self.firm) = (Duration::ZERO, false);
@@ -50,7 +58,8 @@ impl Gate {
         }
         let wait = self.backoff.failed(wish, random_u64());
         self.firm = wish.is_some() || self.firm && !self.is_open(now);
-        self.until = self.until.max(now + wait);
+        self.repaying = !self.owed.is_zero();
+        self.until = self.until.max(now + wait + std::mem::take(&mut self.owed));
         self.failed_at = now;
         true
     }
@@ -62,9 +71,17 @@ impl Gate {
 
     /// Somebody waits: a wait that only we chose ends early.
     pub(crate) fn hurry(&mut self, now: Duration) {
-        if !self.firm {
-            self.until = self.until.min(now.max(self.failed_at + HURRIED));
+        let early = now.max(self.failed_at + HURRIED);
+        if self.firm || early >= self.until {
+            return;
         }
+        if self.backoff.failures() > SOON {
+            if self.repaying {
+                return;
+            }
+            self.owed = self.until - early;
+        }
+        self.until = early;
     }
 }
 
@@ -101,6 +118,47 @@ mod tests {
         stuck.stuck(SECOND);
         stuck.hurry(2 * SECOND);
         assert!(!stuck.is_open(60 * SECOND));
+    }
+
+    #[test]
+    fn an_outage_costs_as_little_when_somebody_flushes_all_the_time() {
+        for every in [50, 1_000, 12_000].map(Duration::from_millis) {
+            for _ in 0..20 {
+                let (mut gate, mut now, mut requests) = (Gate::default(), Duration::ZERO, 0);
+                while now < Duration::from_secs(600) {
+                    gate.hurry(now);
+                    if gate.is_open(now) {
+                        requests += 1;
+                        gate.failed(None, now);
+                    }
+                    now += every;
+                }
+                assert!((25..=60).contains(&requests), "{requests} requests with a flush every {every:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_in_a_hurry_is_served_at_once_and_the_next_after_the_time_is_paid_back() {
+        let mut gate = Gate::default();
+        for failure in 0..10 {
+            gate.failed(None, failure * 100 * SECOND);
+        }
+        let (now, regular) = (902 * SECOND, gate.opens_at());
+        assert!(regular >= 910 * SECOND);
+        gate.hurry(now);
+        assert!(gate.is_open(now));
+        gate.failed(None, now);
+        gate.hurry(now + SECOND);
+        assert!(gate.opens_at() >= regular + 10 * SECOND, "as without the hurry");
+        gate.succeeded(gate.opens_at());
+        for _ in 0..10 {
+            let now = gate.opens_at().max(1_000 * SECOND);
+            gate.failed(None, now);
+        }
+        let now = gate.opens_at() - SECOND;
+        gate.hurry(now);
+        assert!(gate.is_open(now), "another outage begins with nothing owed");
     }
 
     #[test]

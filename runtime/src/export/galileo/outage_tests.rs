@@ -38,6 +38,15 @@ fn span(time: u64) -> [Vec<u8>; 2] {
 
 #[test]
 fn f03_ten_minutes_of_outage_cost_at_most_sixty_requests_and_no_span() {
+    ten_minutes_of_outage(false);
+}
+
+#[test]
+fn f03_nor_do_they_when_the_program_flushes_after_every_span() {
+    ten_minutes_of_outage(true);
+}
+
+fn ten_minutes_of_outage(flushing: bool) {
     const MEMORY: usize = 4 << 20;
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let folder = std::env::temp_dir().join(format!("galileo-outage-{}-{:x}", std::process::id(), random_u64()));
@@ -69,6 +78,9 @@ fn f03_ten_minutes_of_outage_cost_at_most_sixty_requests_and_no_span() {
             store.settle(&mut changes);
             destination.changed(&mut store, &changes, now);
             changes.clear();
+            if flushing {
+                destination.hurry(now);
+            }
             destination.pump(&mut store, now);
             if store.bytes() > MEMORY / 2 {
                 let excess = store.bytes() - MEMORY / 2;
