@@ -20,6 +20,7 @@ mod process;
 #[cfg(unix)]
 mod scenes;
 #[cfg(unix)]
-mod soak;
+mod services;
 #[cfg(unix)]
+mod soak;
 mod values;

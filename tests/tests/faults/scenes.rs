@@ -24,6 +24,7 @@ pub(crate) fn play(name: &str, scene: &Scene) {
         "proxied" => proxied(scene),
         "deliver" => deliver(scene),
         "no home" => no_home(scene),
+        "service" => crate::services::service(scene),
         "overflowing" => overflowing(scene),
         "inherit" => inherit(scene),
         "million" => million(scene),
