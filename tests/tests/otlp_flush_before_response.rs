@@ -106,7 +106,7 @@ fn serve_actix(flush: bool) -> String {
                 "/empty",
                 web::get().to(move || async move {
                     work();
-                    HttpResponse::NoContent()
+                    HttpResponse::NoContent().finish()
                 }),
             )
     };
