@@ -10,6 +10,7 @@ pub(crate) mod active;
 mod headers;
 pub(crate) mod lineage;
 #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "only `tracing` hears of every span"))]
 pub(crate) mod neighbour;
 mod process;
 mod rare;
