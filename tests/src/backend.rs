@@ -86,6 +86,8 @@ struct State {
     connections: u64,
     /// Bodies are not kept, for tests that run for long.
     forgets: bool,
+    /// Spans of each trace that have not ended.
+    open: HashMap<String, usize>,
 }
 
 /// A running backend; it ends when this is dropped.
@@ -428,7 +430,7 @@ fn handle(state: &mut State, request: &Request) -> (u16, Value) {
                     if std::mem::replace(complete, true) {
                         state.books.completed_again += 1;
                     }
-                    let open = state.books.spans.values().filter(|span| span.trace == *id && !span.ended).count();
+                    let open = state.open.get(*id).copied().unwrap_or_default();
                     if open > 0 {
                         state.books.refused.push(format!("completed with {open} open spans"));
                     }
@@ -439,7 +441,11 @@ fn handle(state: &mut State, request: &Request) -> (u16, Value) {
         ("PATCH", ["v2", "projects", _, "spans", id]) => match state.books.spans.get_mut(*id) {
             None => refused(state, 404, json!("span not found")),
             Some(span) => {
-                span.ended = true;
+                if !std::mem::replace(&mut span.ended, true)
+                    && let Some(open) = state.open.get_mut(&span.trace)
+                {
+                    *open = open.saturating_sub(1);
+                }
                 (200, json!({}))
             }
         },
@@ -490,10 +496,17 @@ fn add(state: &mut State, spans: &Value, trace: &str, parent: &str) {
         let id = text(&body["id"]);
         let forgets = state.forgets;
         let span = state.books.spans.entry(id.clone()).or_default();
+        let was_open = span.times > 0 && !span.ended;
+        if was_open && let Some(open) = state.open.get_mut(&span.trace) {
+            *open = open.saturating_sub(1);
+        }
         span.times += 1;
         span.name = text(&body["name"]);
         (span.trace, span.parent) = (trace.to_owned(), parent.to_owned());
         span.ended |= !body["output"].is_null();
+        if !span.ended {
+            *state.open.entry(trace.to_owned()).or_default() += 1;
+        }
         if !forgets {
             span.body = body.clone();
         }
