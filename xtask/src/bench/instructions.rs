@@ -73,28 +73,52 @@ fn show(title: &str, figures: &[Vec<(f64, f64)>], digits: usize) {
 
 /// Instructions of one span: on the calling thread, on all others.
 fn count(programs: &Programs, contestant: &str, row: &str, folder: &Path) -> Result<(f64, f64), String> {
-    let mut totals = Vec::new();
-    for spans in SPANS {
-        for old in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
-            fs::remove_file(old.path()).map_err(|error| error.to_string())?;
-        }
-        let out = format!("--callgrind-out-file={}", folder.join("out").display());
-        let mut command = program("valgrind");
-        command.args(["--tool=callgrind", "--quiet", "--separate-threads=yes", &out]);
-        command.arg(programs.path("galileo-benches")).args(["spans", contestant, row, &spans.to_string()]);
-        capture(&mut command)?;
-        let own = total(&folder.join("out-01"))?;
-        let mut all = 0.0;
-        for file in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
-            // Without a thread's number it is a summary.
-            if file.file_name() != "out" {
-                all += total(&file.path())?;
-            }
-        }
-        totals.push((own, all - own));
-    }
     let more = (SPANS[1] - SPANS[0]) as f64;
-    Ok(((totals[1].0 - totals[0].0) / more, (totals[1].1 - totals[0].1) / more))
+    let mut spent = [0.0; 2];
+    for (spent, spans) in spent.iter_mut().zip(SPANS) {
+        *spent = of_burst(programs, contestant, row, spans, folder)? / more;
+    }
+    let calling = spent[1] - spent[0];
+    for (spent, spans) in spent.iter_mut().zip(SPANS) {
+        *spent = of_others(programs, contestant, row, spans, folder)? / more;
+    }
+    Ok((calling, spent[1] - spent[0]))
+}
+
+/// The calling thread inside of its bursts only: before them, clocks are calibrated for a time and not for a number of instructions.
+fn of_burst(programs: &Programs, contestant: &str, row: &str, spans: usize, folder: &Path) -> Result<f64, String> {
+    callgrind(programs, contestant, row, spans, folder, &["--toggle-collect=*Contestant*::burst"])?;
+    total(&folder.join("out-01"))
+}
+
+fn of_others(programs: &Programs, contestant: &str, row: &str, spans: usize, folder: &Path) -> Result<f64, String> {
+    callgrind(programs, contestant, row, spans, folder, &[])?;
+    let mut all = 0.0;
+    for file in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
+        // Without a thread's number it is a summary, and the first thread is the calling one.
+        if file.file_name() != "out" && file.file_name() != "out-01" {
+            all += total(&file.path())?;
+        }
+    }
+    Ok(all)
+}
+
+fn callgrind(
+    programs: &Programs,
+    contestant: &str,
+    row: &str,
+    spans: usize,
+    folder: &Path,
+    options: &[&str],
+) -> Outcome {
+    for old in fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
+        fs::remove_file(old.path()).map_err(|error| error.to_string())?;
+    }
+    let out = format!("--callgrind-out-file={}", folder.join("out").display());
+    let mut command = program("valgrind");
+    command.args(["--tool=callgrind", "--quiet", "--separate-threads=yes", &out]).args(options);
+    command.arg(programs.path("galileo-benches")).args(["spans", contestant, row, &spans.to_string()]);
+    capture(&mut command).map(drop)
 }
 
 fn total(file: &Path) -> Result<f64, String> {
