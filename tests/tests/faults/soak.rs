@@ -123,7 +123,7 @@ fn g04_ten_thousand_spans_are_drained_in_ten_seconds() {
     all_arrived(&report, &backend, 10_002);
     say(format_args!("10,002 spans were delivered {:?} after the backend was back", back.elapsed()));
     assert!(back.elapsed() < Duration::from_secs(10));
-    std::fs::remove_dir_all(folder).unwrap();
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 /// g8: memory while a million spans find no backend.
