@@ -257,7 +257,7 @@ impl ConfigBuilder {
 
     /// Delivers what is recorded before SIGTERM or SIGINT ends the process, within [`flush_timeout`](Self::flush_timeout); the process then
     /// ends by that signal, as without this. For programs without a handler of their own: those end their work first and drop the guard.
-    /// Without a call of this the SDK touches no signal.
+    /// A signal that the program ignores stays ignored. Without a call of this the SDK touches no signal.
     #[cfg(all(unix, feature = "signal"))]
     pub fn flush_on_signal(mut self) -> Self {
         self.flush_on_signal = true;

@@ -19,7 +19,10 @@ pub(super) fn watch(timeout: Duration) {
     if known.replace(timeout).is_some() {
         return;
     }
-    let watching = Signals::new([SIGTERM, SIGINT]).and_then(|mut signals| {
+    // A program that was told to ignore a signal (`nohup`, a shell's background job) goes on ignoring it.
+    let ignored = std::fs::read_to_string("/proc/self/status").map(|status| ignored(&status)).unwrap_or(0);
+    let wanted = [SIGTERM, SIGINT].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let watching = Signals::new(wanted).and_then(|mut signals| {
         std::thread::Builder::new().name("galileo-signal".to_owned()).spawn(move || {
             for signal in signals.forever() {
                 let timeout = *TIMEOUT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,4 +36,10 @@ pub(super) fn watch(timeout: Duration) {
         *known = None;
         diag::warn("no-signals", format_args!("SIGTERM and SIGINT will not wait for delivery: {error}"));
     }
+}
+
+/// The signals that are ignored, a bit each, as Linux tells; on other systems nothing is known of them.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -89,6 +89,19 @@ fn f27_signals_are_not_ours_unless_the_program_says_so() {
     }
 }
 
+#[test]
+fn f27_a_signal_that_the_program_ignores_stays_ignored() {
+    let (backend, folder) = (Backend::start(), temporary("f27"));
+    let mut process = start("wait for delivery, deaf to SIGINT", &backend.url(), &folder);
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "said: ready"));
+    // Were the first one heard, the process would end by it.
+    signal(&process, libc::SIGINT);
+    signal(&process, libc::SIGTERM);
+    assert_eq!(process.wait().unwrap().signal(), Some(libc::SIGTERM));
+    let _ = std::fs::remove_dir_all(folder);
+}
+
 /// Kills a process that records as fast as it can, and looks for every span that it had been told is accepted. Returns how many those
 /// were.
 fn kill_round(round: u64) -> usize {

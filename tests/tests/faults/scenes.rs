@@ -15,8 +15,9 @@ pub(crate) fn play(name: &str, scene: &Scene) {
             std::hint::black_box(endless(&[0; 1024]));
         }),
         "busy" => busy(scene),
-        "wait" => wait(scene, false),
-        "wait for delivery" => wait(scene, true),
+        "wait" => wait(scene, false, libc::SIG_DFL),
+        "wait for delivery" => wait(scene, true, libc::SIG_DFL),
+        "wait for delivery, deaf to SIGINT" => wait(scene, true, libc::SIG_IGN),
         "fork, child first" => fork(scene, true),
         "fork, parent first" => fork(scene, false),
         "exec" => exec(scene),
@@ -98,7 +99,12 @@ fn busy(scene: &Scene) {
 }
 
 /// Records, says so, and goes on until a signal comes.
-fn wait(scene: &Scene, for_delivery: bool) {
+fn wait(scene: &Scene, for_delivery: bool, interrupt: libc::sighandler_t) {
+    // A shell starts background jobs deaf to SIGINT; here it is as the row says, whoever runs the test.
+    // SAFETY: a plain system call, before any other thread is interested in signals.
+    #[allow(unsafe_code)]
+    let before = unsafe { libc::signal(libc::SIGINT, interrupt) };
+    assert_ne!(before, libc::SIG_ERR);
     let config = always(scene);
     let guard = if for_delivery { config.flush_on_signal().init() } else { config.init() };
     trace("signalled");
