@@ -19,6 +19,7 @@ mod picture;
 mod release;
 mod roads;
 mod run;
+mod simulate;
 mod soak;
 
 #[derive(Parser)]
@@ -57,6 +58,8 @@ enum Lane {
     Picture,
     /// What has to hold before a version is published
     Release(release::Options),
+    /// Thousands of simulated services against the real pipeline; draws the curves of docs/scaling.md
+    Simulate(simulate::Options),
     /// Every framework and client, and headers to and from the packages of others
     Roads(roads::Options),
     /// Kills, an outage of ten minutes and random faults for as long as one likes
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Lane::Kills(options) => kills::run(&options),
         Lane::Peers(options) => peers::run(&options),
         Lane::Release(options) => release::run(&options),
+        Lane::Simulate(options) => simulate::run(&options),
         Lane::Roads(options) => roads::run(&options),
         Lane::Soak(options) => soak::run(&options),
         Lane::Picture => picture::run(),
