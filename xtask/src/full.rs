@@ -1,6 +1,6 @@
-//! `cargo xtask full`: what takes too long for every change. Runs every step even after a failure and writes the results down.
+//! `cargo xtask full`: what takes too long for every change. Runs every step even after a failure and writes the results down, each with
+//! its commit and day, so that a step may also be run alone.
 
-use std::fmt::Write;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) struct Options {
     fuzz: fuzz::Options,
     #[command(flatten)]
     roads: roads::Options,
-    /// Run the steps whose name contains this text (repeatable) and leave the file with the results alone
+    /// Run only the steps whose name contains this text (repeatable); the rows of the others stay as they are
     #[arg(long)]
     step: Vec<String>,
 }
@@ -39,43 +39,60 @@ pub(crate) fn run(options: &Options) -> Outcome {
     ];
     steps.extend(release::checks().into_iter().map(|(name, check)| -> Step<'_> { (name, Box::new(check)) }));
     let chosen = |name: &str| options.step.is_empty() || options.step.iter().any(|text| name.contains(text.as_str()));
-    let mut rows = Vec::new();
-    for (name, step) in steps.iter().filter(|(name, _)| chosen(name)) {
+    if !steps.iter().any(|(name, _)| chosen(name)) {
+        return Err(format!("no step is named like {:?}", options.step));
+    }
+    let path = root().join(RESULTS);
+    // No file yet, no rows yet.
+    let earlier = fs::read_to_string(&path).unwrap_or_default();
+    let kept =
+        |name: &str| row_of(&earlier, name).map_or_else(|| format!("| {name} | not run yet | | | |"), str::to_owned);
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for (name, step) in &steps {
+        if !chosen(name) {
+            rows.push(kept(name));
+            continue;
+        }
         eprintln!("\n== {name}");
         let started = Instant::now();
         let outcome = step();
         if let Err(error) = &outcome {
             eprintln!("!! {name}: {error}");
         }
-        rows.push((*name, outcome, started.elapsed()));
+        rows.push(row(name, &outcome, started.elapsed())?);
+        if outcome.is_err() {
+            failed.push(*name);
+        }
+        // After every step: what is interrupted has still said what it found.
+        let rest = steps.iter().skip(rows.len()).map(|(name, _)| kept(name));
+        let text = page(rows.iter().cloned().chain(rest));
+        fs::write(&path, text).map_err(|error| format!("cannot write `{RESULTS}`: {error}"))?;
     }
-    if rows.is_empty() {
-        return Err(format!("no step is named like {:?}", options.step));
-    }
-    if options.step.is_empty() {
-        let path = root().join(RESULTS);
-        fs::write(&path, page(&rows)?).map_err(|error| format!("cannot write `{RESULTS}`: {error}"))?;
-        eprintln!("\nwritten to {RESULTS}");
-    }
-    let failed: Vec<&str> = rows.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(name, ..)| *name).collect();
+    eprintln!("\nwritten to {RESULTS}");
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
-/// The results as Markdown, with the commit and the day that they hold for.
-fn page(rows: &[(&str, Outcome, Duration)]) -> Result<String, String> {
+/// What the page said of a step.
+fn row_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    page.lines().find(|line| line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(&format!("{name} |"))))
+}
+
+/// One step, with the commit and the day that its result holds for.
+fn row(name: &str, outcome: &Outcome, took: Duration) -> Result<String, String> {
     let commit = capture(program("git").args(["rev-parse", "--short", "HEAD"]))?;
-    let changed =
-        if capture(program("git").args(["status", "--porcelain"]))?.is_empty() { "" } else { ", with changes" };
+    let dirty = capture(program("git").args(["status", "--porcelain", "--", ".", &format!(":!{RESULTS}")]))?;
+    let changed = if dirty.is_empty() { "" } else { ", with changes" };
     let day = capture(program("date").args(["-u", "+%Y-%m-%d"]))?;
-    let rustc = capture(program("rustc").arg("--version"))?;
-    let mut page = format!(
-        "# Results of `cargo xtask full`\n\nCommit {commit}{changed}, {day}, {rustc}. Written by the command; do not edit.\n\n\
-         | step | result | seconds |\n| --- | --- | --- |\n"
-    );
-    for (name, outcome, took) in rows {
-        let result =
-            outcome.as_ref().map_or_else(|error| format!("failed: {}", error.replace('|', "/")), |()| "ok".to_owned());
-        writeln!(page, "| {name} | {result} | {} |", took.as_secs()).map_err(|error| error.to_string())?;
-    }
-    Ok(page)
+    let result =
+        outcome.as_ref().map_or_else(|error| format!("failed: {}", error.replace('|', "/")), |()| "ok".to_owned());
+    Ok(format!("| {name} | {result} | {} | {commit}{changed} | {day} |", took.as_secs()))
+}
+
+fn page(rows: impl Iterator<Item = String>) -> String {
+    let rows: Vec<String> = rows.collect();
+    format!(
+        "# Results of `cargo xtask full`\n\nThe last result of each step, which `cargo xtask full --step NAME` runs alone. Written by the command; do \
+         not edit.\n\n| step | result | seconds | commit | day |\n| --- | --- | --- | --- | --- |\n{}\n",
+        rows.join("\n")
+    )
 }
