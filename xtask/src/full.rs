@@ -17,8 +17,6 @@ pub(crate) struct Options {
     interop: interop::Options,
     #[command(flatten)]
     fuzz: fuzz::Options,
-    #[command(flatten)]
-    roads: roads::Options,
     /// Run only the steps whose name contains this text (repeatable); the rows of the others stay as they are
     #[arg(long)]
     step: Vec<String>,
@@ -33,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         ("tests, optimised", Box::new(|| execute(cargo().args(["test", "--workspace", "--release"])))),
         ("crates in a build", Box::new(crates::run)),
         ("fuzz targets", Box::new(|| fuzz::run(&options.fuzz))),
-        ("frameworks and headers of others", Box::new(|| roads::run(&options.roads))),
+        ("frameworks and headers of others", Box::new(|| roads::run(&roads::Options::default()))),
         ("agent of rig with MCP servers", Box::new(agents::run)),
         ("cross-language lane", Box::new(|| interop::run(&options.interop))),
     ];

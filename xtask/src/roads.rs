@@ -11,7 +11,7 @@ use crate::run::{Outcome, cargo, execute, program, root, target_dir};
 const PYTHON: [&str; 5] = ["galileo==2.7.0", "langsmith==0.14.17", "fastapi", "uvicorn", "httpx"];
 const NODE: [&str; 2] = ["langsmith@0.10.5", "express@5.3.0"];
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Options {
     /// Run the rows whose name contains this text (repeatable)
